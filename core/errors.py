@@ -1,0 +1,54 @@
+"""The errors a user can mend: every one says what was expected, what came, where, and what to do."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+USER_ERROR_STATUS = 2
+"""Exit status of a pipeline that was stopped by bad input, before any cost."""
+
+
+class UserError(Exception):
+    """Something the user can mend; carries every fault that was found, not only the first.
+
+    Args:
+        faults: One message, or several. Each stands on a line of its own in `str(error)`.
+    """
+
+    def __init__(self, faults: str | Iterable[str]) -> None:
+        self.faults: tuple[str, ...] = (faults,) if isinstance(faults, str) else tuple(faults)
+        super().__init__("\n".join(self.faults))
+
+
+class InputError(UserError):
+    """A file, folder or value given by the user cannot be used."""
+
+
+class ConfigError(UserError):
+    """A config key is unknown, or its value has the wrong type or range."""
+
+
+class ModelError(UserError):
+    """A model is not where it was said to be, or is not what it was said to be."""
+
+
+class ArtifactMismatchError(UserError):
+    """An artifact's manifest differs from what the reader expected.
+
+    Args:
+        path: The artifact.
+        keys: The manifest keys that differ, e.g. `["model", "template_hash"]`.
+    """
+
+    def __init__(self, path: object, keys: Iterable[str]) -> None:
+        self.keys = tuple(keys)
+        super().__init__(
+            f"{path}: was made under other conditions; these keys of its manifest differ: {', '.join(self.keys)}. "
+            "Remove it, or run the pipeline that makes it again."
+        )
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return `" (did you mean 'x'?)"` for the closest of `known`, or an empty string where none is close."""
+    by_folded = {name.casefold(): name for name in known}
+    close = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
+    return f" (did you mean '{by_folded[close[0]]}'?)" if close else ""

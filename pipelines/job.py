@@ -1,0 +1,171 @@
+"""What a pipeline is asked to do: options, config and input files, all checked before any model loads."""
+
+import argparse
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from core.artifacts import content_hash
+from core.config import load_config
+from core.errors import InputError, UserError
+from core.inputs import Inputs, check_inputs
+from core.models import LocalModel, locate_model
+from core.records import Misconception, Query, Question, queries_of
+from core.tables import Hint, with_hints
+from core.text import normalise
+from pipelines.settings import Settings
+from pipelines.texts import TextForms, text_forms
+
+logger = logging.getLogger(__name__)
+
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLE = ROOT / "data" / "sample"
+CONFIGS = Path(__file__).resolve().parent / "configs"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A checked task.
+
+    Attributes:
+        settings: The config.
+        inputs: What the files held.
+        output: The folder to write into.
+        forms: How texts are written.
+        sources: Names of the input files, for the report.
+    """
+
+    settings: Settings
+    inputs: Inputs
+    output: Path
+    forms: TextForms
+    sources: tuple[str, ...]
+
+    @property
+    def bank(self) -> tuple[Misconception, ...]:
+        """The bank."""
+        return self.inputs.bank
+
+    @property
+    def train(self) -> tuple[Question, ...]:
+        """The training questions; empty where no file was given."""
+        return self.inputs.train.questions if self.inputs.train else ()
+
+    @property
+    def test(self) -> tuple[Question, ...]:
+        """The test questions; empty where no file was given."""
+        return self.inputs.test.questions if self.inputs.test else ()
+
+    def queries(self, questions: Sequence[Question], *, labelled_only: bool = False) -> list[Query]:
+        """Return the questions' queries, with hints where the config uses them and the files have them."""
+        plain = queries_of(questions, labelled_only=labelled_only)
+        hints: Mapping[str, Hint] = self.inputs.hints if self.settings.text.hint != "off" else {}
+        return with_hints(plain, hints)
+
+
+def add_data_options(parser: argparse.ArgumentParser, *, test: bool = False) -> None:
+    """Add the options that name input files and the output folder."""
+    group = parser.add_argument_group("data")
+    group.add_argument("--train", type=Path, metavar="T.csv", help="questions with labelled wrong answers")
+    group.add_argument("--misconceptions", type=Path, metavar="M.csv", help="the bank")
+    if test:
+        group.add_argument("--test", type=Path, metavar="X.csv", help="questions to rank the bank for; labels optional")
+    group.add_argument("--output", type=Path, metavar="DIR", help="folder to write into; made if missing")
+    group.add_argument(
+        "--hints", type=Path, action="append", default=[], metavar="H.csv", help="hints; may be given several times"
+    )
+    group.add_argument(
+        "--explanations", type=Path, action="append", default=[], metavar="E.csv", help="explanations of bank entries"
+    )
+
+
+def read_job(
+    options: argparse.Namespace,
+    *,
+    checks: Sequence[Callable[[Settings], object]] = (),
+    default_config: Path | None = None,
+    adjust: Callable[[Settings], Settings] = lambda settings: settings,
+    needs_test: bool = False,
+) -> Job:
+    """Read the config and all files and raise every fault of all of them at once, before any model loads.
+
+    Args:
+        options: The parsed command line.
+        checks: Further checks, e.g. that a model is there; each raises a `UserError`.
+        default_config: Used where no `--config` is given.
+        adjust: Puts command-line options (`--reranker`, …) into the config.
+        needs_test: Whether `--test` is needed.
+
+    Raises:
+        InputError: Every fault, one a line.
+    """
+    missing = [
+        f"--{name}: expected a path, got none"
+        for name in ("train", "misconceptions", *(["test"] if needs_test else []), "output")
+        if getattr(options, name) is None
+    ]
+    faults = list(missing)
+    settings = Settings()
+    try:
+        settings = adjust(load_config(Settings, options.config or default_config, options.overrides))
+        for check in (_check_base, *checks):
+            try:
+                check(settings)
+            except UserError as error:
+                faults += error.faults
+    except UserError as error:
+        faults += error.faults
+    if missing:
+        raise InputError(faults)
+    inputs = check_inputs(
+        misconceptions=options.misconceptions,
+        train=options.train,
+        test=getattr(options, "test", None),
+        hints=options.hints,
+        explanations=options.explanations,
+        output=options.output,
+        columns=settings.columns,
+        other_faults=faults,
+    )
+    for warning in inputs.warnings:
+        logger.warning("warning: %s", warning)
+    _set_threads(settings.threads)
+    paths = [options.train, options.misconceptions, getattr(options, "test", None), *options.hints]
+    sources = tuple(path.name for path in [*paths, *options.explanations] if path is not None)
+    return Job(
+        settings=settings, inputs=inputs, output=options.output, forms=text_forms(settings.text), sources=sources
+    )
+
+
+def base_model(settings: Settings) -> LocalModel:
+    """Find the encoder that the config names.
+
+    Raises:
+        ModelError: It is not there.
+    """
+    return locate_model(settings.retriever.model, revision=settings.retriever.revision)
+
+
+def _check_base(settings: Settings) -> None:
+    base_model(settings)
+
+
+def _set_threads(threads: int | None) -> None:
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
+
+
+def fingerprints(questions: Sequence[Question]) -> list[str]:
+    """Return a short hash of each question's normalised text, sorted: tells whether a model was fitted on a question.
+
+    16 hexadecimal digits, so that two questions of a million collide with probability 3e-8.
+    """
+    return sorted({content_hash(normalise(question.text))[:16] for question in questions})
+
+
+def without_hints(queries: Sequence[Query]) -> list[Query]:
+    """Return the queries with their hints taken out."""
+    return [replace(query, hint=None) for query in queries]

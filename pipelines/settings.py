@@ -1,0 +1,209 @@
+"""Everything that can be set, with its default, its range and what it means.
+
+One schema serves every pipeline: a pipeline reads the tables it needs. TOML files under `pipelines/configs/` override
+these defaults, `--set table.key=value` overrides the files. Parts never see a config: pipelines hand them plain values.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from core.columns import EEDI, Columns
+from core.config import StrictModel
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Weight = Annotated[float, Field(ge=0.0, le=100.0)]
+QueryField = Literal["construct", "subject", "question", "correct", "incorrect", "hint"]
+
+
+class SplitSettings(StrictModel):
+    """The validation part that is held out of the training file."""
+
+    validation_share: Annotated[float, Field(gt=0.0, lt=0.9)] = Field(
+        0.2, description="Share of the training file's questions held out for fitting weights and for metrics."
+    )
+    unseen_share: Share | None = Field(
+        0.3, description="Share of the validation queries whose label never occurs in training; null: as it falls."
+    )
+    seed: int = 0
+
+
+class TextSettings(StrictModel):
+    """How queries and misconceptions become text."""
+
+    fields: tuple[QueryField, ...] = Field(
+        ("construct", "subject", "question", "correct", "incorrect"), description="Query fields, in their order."
+    )
+    latex: Literal["keep", "simplify"] = Field(
+        "simplify", description="'simplify' rewrites LaTeX as short plain text (fewer tokens), 'keep' leaves it."
+    )
+    instruction: str = Field("", description="Prefix of every query, for models that want one.")
+    hint: Literal["off", "text", "view"] = Field(
+        "text", description="Hints, where given: part of the query text, or embedded apart with scores added."
+    )
+    explanation: Literal["off", "text", "view"] = Field(
+        "text", description="Explanations, where given: part of the misconception text, or embedded apart."
+    )
+    view_weight: Weight = Field(1.0, description="Weight of the extra views against the plain one (1.0).")
+
+    @model_validator(mode="after")
+    def _has_fields(self) -> "TextSettings":
+        if not self.fields or len(set(self.fields)) != len(self.fields):
+            raise ValueError("text.fields must name at least one field, each once")
+        return self
+
+
+class TrainingSettings(StrictModel):
+    """The retriever's training recipe."""
+
+    epochs: Annotated[int, Field(ge=1, le=200)] = 8
+    batch_size: Annotated[int, Field(ge=2)] = 128
+    mini_batch_size: int | None = Field(None, ge=1, description="Set: the cached loss, in chunks of this many texts.")
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-4
+    temperature: Annotated[float, Field(gt=0, le=1)] = 0.05
+    negatives: Annotated[int, Field(ge=0, le=64)] = Field(4, description="Hard negatives a row.")
+    window_from: Annotated[int, Field(ge=1)] = Field(1, description="First rank that hard negatives are drawn from.")
+    window_to: Annotated[int, Field(ge=1)] = Field(50, description="Last rank that hard negatives are drawn from.")
+    negatives_from: Literal["bank", "seen"] = Field(
+        "seen",
+        description="Mine negatives from the whole bank, or from entries with a training example only: an entry that "
+        "is never a positive and often a negative sinks, which unseen labels pay for.",
+    )
+    mine_every: Annotated[int, Field(ge=1)] = Field(3, description="Mine anew every so many epochs.")
+    first_negatives: Literal["mined", "random"] = "mined"
+    near_duplicate_threshold: Annotated[float, Field(gt=0, le=1.01)] = Field(
+        0.98, description="Bank entries this similar to the label (cosine of names, base model) are no negatives."
+    )
+    hint_dropout: Share = Field(0.3, description="Share of rows trained without their hint.")
+    warmup_ratio: Share = 0.05
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    precision: Literal["auto", "bf16", "float32"] = "auto"
+    gradient_checkpointing: bool = False
+    chunk_rows: int | None = Field(None, ge=1, description="Embed rows of like length in chunks: less padding (CPU).")
+    freeze_embeddings: bool = False
+    trainable_layers: int | None = Field(None, ge=1, description="Train only the last so many layers; null: all.")
+    seed: int = 0
+    refit: bool = Field(
+        False, description="After weights are fitted, train once more on all rows for the submission (twice the time)."
+    )
+
+    @model_validator(mode="after")
+    def _window(self) -> "TrainingSettings":
+        if self.window_to < self.window_from:
+            raise ValueError("training.window_to must not be smaller than training.window_from")
+        return self
+
+
+class RetrieverSettings(StrictModel):
+    """The encoder of stage 1."""
+
+    model: str = Field("bundled:all-MiniLM-L6-v2", description="bundled:NAME, a folder, or a hub id.")
+    revision: str | None = Field(None, description="For a hub id: the 40-digit commit.")
+    trust_remote_code: bool = Field(False, description="Run code that comes with the model. Think twice.")
+    pooling: Literal["model", "mean", "cls", "last"] = "model"
+    query_prompt: str = ""
+    document_prompt: str = ""
+    max_length: Annotated[int, Field(ge=8)] = Field(256, description="Longest text in tokens; the rest is cut.")
+    batch_size: Annotated[int, Field(ge=1)] = 64
+    device: str = "auto"
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
+    devices: tuple[str, ...] = Field((), description="Several, e.g. ['cuda:0', 'cuda:1']: a process for each.")
+
+
+class IndexSettings(StrictModel):
+    """The faiss index."""
+
+    kind: Literal["exact", "hnsw", "ivf"] = "exact"
+    hnsw_m: Annotated[int, Field(ge=4)] = 32
+    ef_construction: Annotated[int, Field(ge=8)] = 200
+    ef_search: Annotated[int, Field(ge=8)] = 128
+    ivf_lists: int | None = Field(None, ge=1, description="null: 4 × the square root of the bank's size.")
+    ivf_probes: Annotated[int, Field(ge=1)] = 16
+
+
+class NeighbourSettings(StrictModel):
+    """The neighbour retriever: an entry scores by its most similar labelled training queries."""
+
+    enabled: bool = True
+    thresholds: tuple[float, ...] = Field((0.3, 0.5, 0.7), description="Thresholds tried on the inner split.")
+    weights: tuple[Weight, ...] = Field((0.0, 0.25, 0.5, 1.0, 2.0, 4.0), description="Weights tried; 0 is off.")
+
+
+class LexicalSettings(StrictModel):
+    """A BM25 retriever fused in."""
+
+    weights: tuple[Weight, ...] = Field((0.0,), description="Weights tried on the inner split; (0.0,) is off.")
+
+
+class FusionSettings(StrictModel):
+    """How retrievers are fused, and for which share of unseen labels weights are fitted."""
+
+    method: Literal["scores", "reciprocal_rank"] = "scores"
+    depth: Annotated[int, Field(ge=25)] = Field(3000, description="Entries of each retriever that enter the fusion.")
+    unseen_share: Share | None = Field(
+        None, description="Share of unseen labels that you expect; weights are fitted for it. null: the split's own."
+    )
+
+
+class RerankerSettings(StrictModel):
+    """One `[rerankers.NAME]` table."""
+
+    kind: Literal["identity", "cross-encoder"] = "identity"
+    model: str | None = Field(None, description="A folder made by pipelines/train_reranker.py.")
+    candidates: Annotated[int, Field(ge=2)] = Field(25, description="How many of stage 1's candidates are reranked.")
+    max_length: Annotated[int, Field(ge=8)] = 256
+    batch_size: Annotated[int, Field(ge=1)] = 128
+    fusion: Literal["rank", "score"] = Field("rank", description="Stage 1 enters as log(1/rank), or as log-softmax.")
+    weights: tuple[Share, ...] = Field(
+        (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0), description="Weights of the reranker tried."
+    )
+
+    @model_validator(mode="after")
+    def _has_model(self) -> "RerankerSettings":
+        if self.kind != "identity" and not self.model:
+            raise ValueError(f"a reranker of kind '{self.kind}' needs a model")
+        return self
+
+
+class RerankerTrainingSettings(StrictModel):
+    """The cross-encoder's training recipe."""
+
+    base: str | None = Field(None, description="null: start from the trained retriever's weights.")
+    folds: Annotated[int, Field(ge=2)] = Field(3, description="Folds of the out-of-fold retrievers.")
+    epochs: Annotated[int, Field(ge=1)] = 2
+    group_size: Annotated[int, Field(ge=2)] = Field(8, description="Candidates a query, the truth among them.")
+    batch_queries: Annotated[int, Field(ge=1)] = 16
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 5e-5
+    use_stage_one: bool = Field(False, description="Add stage 1's log-score to the logit while training.")
+    patience: int | None = Field(None, ge=1, description="Stop after so many epochs without a better validation score.")
+    precision: Literal["auto", "bf16", "float32"] = "auto"
+    seed: int = 0
+
+
+class PriorSettings(StrictModel):
+    """The prior for entries without a training example."""
+
+    enabled: bool = True
+    grid: tuple[float, ...] = (-1.0, -0.5, -0.25, -0.1, -0.05, 0.0, 0.05, 0.1, 0.25, 0.5, 1.0)
+
+
+class Settings(StrictModel):
+    """The whole config."""
+
+    candidates: Annotated[int, Field(ge=25)] = Field(100, description="How many candidates stage 1 keeps a query.")
+    threads: int | None = Field(None, ge=1, description="CPU threads; null: what the machine has.")
+    columns: Columns = Field(EEDI, description="Names of the columns in your files.")
+    split: SplitSettings = SplitSettings()
+    text: TextSettings = TextSettings()
+    retriever: RetrieverSettings = RetrieverSettings()
+    training: TrainingSettings = TrainingSettings()
+    index: IndexSettings = IndexSettings()
+    neighbours: NeighbourSettings = NeighbourSettings()
+    lexical: LexicalSettings = LexicalSettings()
+    fusion: FusionSettings = FusionSettings()
+    reranker: str = Field("identity", description="identity, KIND:MODEL_DIR, or the NAME of a [rerankers.NAME] table.")
+    rerankers: dict[str, RerankerSettings] = Field(default_factory=dict)
+    reranker_training: RerankerTrainingSettings = RerankerTrainingSettings()
+    prior: PriorSettings = PriorSettings()
+    zero_shot: bool = Field(True, description="Also measure the untrained model, side by side.")
+    bootstrap: Annotated[int, Field(ge=100)] = Field(2000, description="Resamples of the bootstrap intervals.")

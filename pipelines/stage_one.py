@@ -1,0 +1,294 @@
+"""Stage 1 at work: a retriever over the bank, with neighbours and BM25 fused in at weights fitted on an inner split."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.artifacts import content_hash
+from core.fitting import fit_weights, reweighted_mean
+from core.fusion import fuse_scores, reciprocal_rank_fusion
+from core.models import LocalModel
+from core.records import FloatArray, IntArray, Query, Question, Ranking
+from eval.groups import question_groups
+from eval.splits import seen_labels
+from pipelines.job import Job
+from pipelines.train_stage import load_encoder
+from retrieval.bank import BankEmbeddings, embed_bank
+from retrieval.encoder import Embeddings, SentenceEncoder
+from retrieval.index import MisconceptionIndex
+from retrieval.lexical import Bm25Retriever
+from retrieval.neighbours import neighbour_scores
+from retrieval.retriever import MultiViewRetriever, ViewPair
+from retrieval.text import query_text
+from retrieval.top import top_rankings
+
+logger = logging.getLogger(__name__)
+
+QueryMetric = Callable[[Sequence[Ranking]], FloatArray]
+"""Rankings of labelled queries -> one value a query, higher is better."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageOneWeights:
+    """How the retrievers are fused: the dense one has weight 1."""
+
+    threshold: float
+    neighbours: float
+    lexical: float
+
+    def to_json(self) -> dict[str, float]:
+        """Return the weights for a file."""
+        return asdict(self)
+
+
+DENSE_ONLY = StageOneWeights(threshold=0.0, neighbours=0.0, lexical=0.0)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StageOneRuns:
+    """What each retriever says of the same queries: `neighbours` holds a run per threshold tried."""
+
+    dense: list[Ranking]
+    neighbours: dict[float, list[Ranking]]
+    lexical: list[Ranking] | None
+
+
+class StageOne:
+    """A retriever over a bank; models load when first needed.
+
+    Args:
+        job: The job.
+        model: The encoder's folder and what pins it.
+        cache: Folder of the bank's embeddings.
+    """
+
+    def __init__(self, job: Job, model: LocalModel, cache: Path) -> None:
+        self.job = job
+        self.model = model
+        self._cache = cache
+
+    def made_from(self) -> dict[str, Any]:
+        """Return what every ranking of this retriever depends on, for manifests."""
+        settings = self.job.settings
+        retriever = settings.retriever
+        return {
+            "model_revision": self.model.revision,
+            "template_hash": self.job.forms.hash(),
+            "encoder": content_hash([retriever.pooling, retriever.query_prompt, retriever.document_prompt]),
+            "max_length": retriever.max_length,
+            "dtype": [retriever.device, retriever.dtype],
+            "index": settings.index.model_dump(mode="json"),
+            "bank_hash": content_hash([[m.id, m.name, m.explanation] for m in self.job.bank]),
+        }
+
+    @cached_property
+    def encoder(self) -> SentenceEncoder:
+        """The encoder, loaded now."""
+        return load_encoder(self.job, self.model.folder)
+
+    @cached_property
+    def _bank(self) -> tuple[BankEmbeddings, ...]:
+        forms = self.job.forms
+        views = [("bank", forms.entry)]
+        if forms.explanation_view is not None:
+            views.append(("bank-explanations", forms.explanation_view))
+        return tuple(
+            embed_bank(
+                self.job.bank,
+                self.encoder,
+                template,
+                cache_dir=self._cache,
+                model_name=self.model.name,
+                revision=self.model.revision,
+                encoder_key=self.encoder.fingerprint(),
+                name=name,
+            )
+            for name, template in views
+        )
+
+    @cached_property
+    def _index(self) -> MisconceptionIndex:
+        index = self.job.settings.index
+        return MisconceptionIndex.build(
+            self._bank[0].ids,
+            self._bank[0].embeddings,
+            kind=index.kind,
+            hnsw_m=index.hnsw_m,
+            ef_construction=index.ef_construction,
+            ef_search=index.ef_search,
+            ivf_lists=index.ivf_lists,
+            ivf_probes=index.ivf_probes,
+            threads=self.job.settings.threads,
+        )
+
+    def embed_bank(self) -> tuple[BankEmbeddings, ...]:
+        """Return the bank's embeddings, one for each view; computed now where the cache lacks them."""
+        return self._bank
+
+    def embed_queries(self, queries: Sequence[Query]) -> Embeddings:
+        """Return the queries' embeddings, float32, shape (n, d)."""
+        return self.encoder.encode_queries([query_text(query, self.job.forms.query) for query in queries])
+
+    def dense(self, queries: Sequence[Query], *, top_n: int, embedded: Embeddings | None = None) -> list[Ranking]:
+        """Return the dense rankings alone."""
+        forms = self.job.forms
+        if forms.hint_view is None and forms.explanation_view is None:
+            vectors = self.embed_queries(queries) if embedded is None else embedded
+            return self._index.search(vectors, [query.key for query in queries], top_n=top_n)
+        query_views = [forms.query, *([forms.hint_view] if forms.hint_view else [])]
+        pairs = [
+            ViewPair(query=view, bank=bank, weight=1.0 if (row, bank) == (0, 0) else forms.view_weight)
+            for row, view in enumerate(query_views)
+            for bank in range(len(self._bank))
+            if forms.view_weight > 0 or (row, bank) == (0, 0)
+        ]
+        retriever = MultiViewRetriever(self.encoder, self._bank, pairs, kind=self.job.settings.index.kind)
+        return retriever.retrieve(queries, top_n=top_n)
+
+    def runs(
+        self, queries: Sequence[Query], memory: Sequence[Question], *, thresholds: Sequence[float], lexical: bool
+    ) -> StageOneRuns:
+        """Ask every retriever.
+
+        Args:
+            queries: The queries.
+            memory: Labelled questions whose wrong answers vote as neighbours; a query's own group never does.
+            thresholds: Neighbour thresholds to run; none switches neighbours off.
+            lexical: Ask BM25 too.
+        """
+        depth = min(len(self.job.bank), self.job.settings.fusion.depth)
+        embedded = self.embed_queries(queries)
+        dense = self.dense(queries, top_n=depth, embedded=embedded)
+        return StageOneRuns(
+            dense=dense,
+            neighbours=self._neighbours(queries, embedded, memory, thresholds, depth) if thresholds else {},
+            lexical=self._lexical(queries, depth) if lexical else None,
+        )
+
+    def _neighbours(
+        self,
+        queries: Sequence[Query],
+        embedded: Embeddings,
+        memory: Sequence[Question],
+        thresholds: Sequence[float],
+        depth: int,
+    ) -> dict[float, list[Ranking]]:
+        voters = self.job.queries(memory, labelled_only=True)
+        asked = list(dict.fromkeys(query.question for query in queries))
+        # Groups over both together: a question repeated under another id must not find its own answer.
+        numbers = question_groups([*memory, *asked])
+        of_memory = dict(zip([q.id for q in memory], numbers[: len(memory)].tolist(), strict=True))
+        of_asked = dict(zip(asked, numbers[len(memory) :].tolist(), strict=True))
+        voter_groups: IntArray = np.array([of_memory[voter.question.id] for voter in voters], dtype=np.int64)
+        query_groups: IntArray = np.array([of_asked[query.question] for query in queries], dtype=np.int64)
+        voter_vectors = self.embed_queries(voters)
+        ids = self._bank[0].ids
+        keys = [query.key for query in queries]
+        found: dict[float, list[Ranking]] = {}
+        for threshold in thresholds:
+            scores = neighbour_scores(
+                embedded,
+                query_groups,
+                voter_vectors,
+                voter_groups,
+                [voter.labels for voter in voters],
+                ids,
+                threshold=threshold,
+            )
+            found[threshold] = top_rankings(keys, ids, scores, top_n=depth)
+        return found
+
+    def _lexical(self, queries: Sequence[Query], depth: int) -> list[Ranking]:
+        runs = Bm25Retriever(self.job.bank, self.job.forms.query, self.job.forms.entry).retrieve(queries, top_n=depth)
+        # BM25 has no upper bound; as a share of the query's best score it stands beside cosines.
+        return [
+            Ranking(key=run.key, ids=run.ids, scores=run.scores / run.scores[0]) if run.scores[0] > 0 else run
+            for run in runs
+        ]
+
+
+def fuse(runs: StageOneRuns, weights: StageOneWeights, *, method: str, top: int) -> list[Ranking]:
+    """Fuse the retrievers' runs at given weights, by scores or by reciprocal rank.
+
+    Args:
+        runs: What the retrievers said.
+        weights: Their weights; a retriever at weight 0 is left out.
+        method: `scores` or `reciprocal_rank`.
+        top: Entries to keep.
+    """
+    parts, shares = [runs.dense], [1.0]
+    if weights.neighbours > 0:
+        parts.append(runs.neighbours[weights.threshold])
+        shares.append(weights.neighbours)
+    if weights.lexical > 0 and runs.lexical is not None:
+        parts.append(runs.lexical)
+        shares.append(weights.lexical)
+    if len(parts) == 1:
+        return [ranking.top(top) for ranking in runs.dense]
+    if method == "reciprocal_rank":
+        # Among entries without a voter the order is that of their ids and means nothing: ranks would read it.
+        parts = [[_voted(ranking) for ranking in part] for part in parts]
+        return reciprocal_rank_fusion(parts, weights=shares, top=top)
+    return fuse_scores(parts, weights=shares, top=top)
+
+
+def _voted(ranking: Ranking) -> Ranking:
+    return ranking.top(int((ranking.scores > 0).sum()))
+
+
+def fit_stage_one(
+    job: Job, runs: StageOneRuns, rows: Sequence[int], unseen: Sequence[bool], metric: QueryMetric
+) -> StageOneWeights:
+    """Fit the fusion weights on some rows of an inner split that no model was fitted on.
+
+    Args:
+        job: The job; its config holds the grids and the share of unseen labels to fit for.
+        runs: What the retrievers said of the split's queries.
+        rows: Which of its queries to fit on.
+        unseen: For every query of the split, whether none of its labels occurs in training.
+        metric: The value of each query's ranking.
+    """
+    settings = job.settings
+    part = StageOneRuns(
+        dense=[runs.dense[row] for row in rows],
+        neighbours={key: [run[row] for row in rows] for key, run in runs.neighbours.items()},
+        lexical=None if runs.lexical is None else [runs.lexical[row] for row in rows],
+    )
+    mask = [unseen[row] for row in rows]
+    share = expected_share(job, mask)
+
+    def score(point: tuple[float, ...]) -> float:
+        weights = StageOneWeights(threshold=point[0], neighbours=point[1], lexical=point[2])
+        return reweighted_mean(metric(fuse(part, weights, method=settings.fusion.method, top=25)), mask, share)
+
+    neighbours = settings.neighbours
+    grids = [
+        neighbours.thresholds if runs.neighbours else (0.0,),
+        neighbours.weights if runs.neighbours else (0.0,),
+        settings.lexical.weights,
+    ]
+    start = [grid[len(grid) // 2] for grid in grids]
+    fitted = fit_weights(grids, score, start=start)
+    threshold, neighbour_weight, lexical_weight = fitted.values
+    return StageOneWeights(threshold=threshold, neighbours=neighbour_weight, lexical=lexical_weight)
+
+
+def expected_share(job: Job, mask: Sequence[bool]) -> float:
+    """Return the share of unseen labels to fit for: the config's, or the rows' own where it states none.
+
+    Where the rows hold only one kind, that kind's share is all there is to fit for.
+    """
+    own = sum(mask) / len(mask) if mask else 0.0
+    asked = job.settings.fusion.unseen_share
+    return own if asked is None or own in (0.0, 1.0) else asked
+
+
+def unseen_rows(queries: Sequence[Query], train: Sequence[Question]) -> list[bool]:
+    """Return for every query whether none of its labels has an example in `train`."""
+    seen = seen_labels(train)
+    return [seen.isdisjoint(query.labels) for query in queries]

@@ -1,0 +1,179 @@
+"""The stage that trains a retriever on some questions and leaves a plain sentence-transformers folder."""
+
+import logging
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.artifacts import content_hash, read_manifest
+from core.models import LocalModel
+from core.records import Question
+from pipelines.job import Job, base_model, fingerprints, without_hints
+from pipelines.stages import Stages
+from retrieval.encoder import SentenceEncoder
+from retrieval.pairs import TrainingPair, training_pairs
+from retrieval.text import misconception_text, query_text
+from retrieval.train import TrainingResult, train_retriever
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+logger = logging.getLogger(__name__)
+
+
+def pairs_of(job: Job, questions: Sequence[Question]) -> list[TrainingPair]:
+    """Return the training pairs of some questions, with and without hint where there is one."""
+    queries = job.queries(questions, labelled_only=True)
+    template = job.forms.query
+    plain = [query_text(query, template, with_hint=False) for query in without_hints(queries)]
+    hinted = [query_text(query, template) if query.hint and "hint" in template.fields else None for query in queries]
+    return training_pairs(queries, plain, hinted)
+
+
+def bank_texts(job: Job) -> dict[int, str]:
+    """Return the text of every bank entry, as trained and searched with."""
+    return {entry.id: misconception_text(entry, job.forms.entry) for entry in job.bank}
+
+
+def training_manifest(job: Job, questions: Sequence[Question], scored_on: Sequence[Question]) -> dict[str, Any]:
+    """Return everything that a retriever trained on `questions` depends on."""
+    base = base_model(job.settings)
+    retriever = job.settings.retriever
+    return {
+        "artifact": "retriever",
+        "model": base.name,
+        "revision": base.revision,
+        "template_hash": job.forms.hash(),
+        "encoder": content_hash([retriever.pooling, retriever.query_prompt, retriever.document_prompt]),
+        "max_length": retriever.max_length,
+        "device_dtype": [retriever.device, retriever.dtype],
+        "training": job.settings.training.model_dump(mode="json", exclude={"refit"}),
+        "pairs_hash": content_hash(
+            [[p.query_key, p.query_text, p.hinted_text, *p.labels] for p in pairs_of(job, questions)]
+        ),
+        "bank_hash": content_hash(sorted(bank_texts(job).items())),
+        "fitted_on": fingerprints(questions),
+        "scored_on": fingerprints(scored_on),
+    }
+
+
+def trained_retriever(
+    job: Job,
+    stages: Stages,
+    name: str,
+    questions: Sequence[Question],
+    *,
+    scored_on: Sequence[Question] = (),
+    score: "Callable[[SentenceTransformer], float] | None" = None,
+    report: Callable[[TrainingResult], None] = lambda result: None,
+) -> Path:
+    """Return the folder of a retriever trained on `questions` by the config's recipe; reused while nothing changed.
+
+    Args:
+        job: The job.
+        stages: Runs the stage and keeps its artifact.
+        name: The artifact's name.
+        questions: What it is fitted on.
+        scored_on: The questions behind `score`, for the manifest.
+        score: Validation score after each epoch; the best epoch is kept. None keeps the last.
+        report: Receives what the training made; not called where the artifact is reused.
+    """
+
+    def make(folder: Path) -> None:
+        if folder.exists():
+            shutil.rmtree(folder)
+        report(_train(job, questions, folder, score))
+
+    return stages.artifact(name, training_manifest(job, questions, scored_on), make)
+
+
+def fitted_on(model: LocalModel | None) -> frozenset[str]:
+    """Return the fingerprints of the questions that a model of this project was fitted on; none where unknown."""
+    manifest = read_manifest(model.folder) if model is not None else None
+    return frozenset(manifest.get("fitted_on", ())) if manifest else frozenset()
+
+
+def load_encoder(job: Job, folder: Path | str) -> SentenceEncoder:
+    """Load an encoder the way the config says.
+
+    A folder that this project trained names its own pooling; the config's pooling is for bare transformers.
+    """
+    retriever = job.settings.retriever
+    own = (Path(folder) / "modules.json").is_file()
+    return SentenceEncoder.load(
+        str(folder),
+        pooling="model" if own else retriever.pooling,
+        query_prompt=retriever.query_prompt,
+        document_prompt=retriever.document_prompt,
+        device=retriever.device,
+        dtype=retriever.dtype,
+        max_length=retriever.max_length,
+        batch_size=retriever.batch_size,
+        trust_remote_code=retriever.trust_remote_code,
+        devices=retriever.devices or None,
+    )
+
+
+def _train(
+    job: Job,
+    questions: Sequence[Question],
+    folder: Path,
+    score: "Callable[[SentenceTransformer], float] | None",
+) -> TrainingResult:
+    training, retriever = job.settings.training, job.settings.retriever
+    base = base_model(job.settings)
+    own = (base.folder / "modules.json").is_file()
+    # Weights are trained in float32 (bf16 is an autocast around them): AdamW at 1e-4 is lost in bf16's 8 bits.
+    encoder = SentenceEncoder.load(
+        str(base.folder),
+        pooling="model" if own else retriever.pooling,
+        device=retriever.device,
+        dtype="float32",
+        trust_remote_code=retriever.trust_remote_code,
+    )
+    result = train_retriever(
+        encoder.model,
+        pairs_of(job, questions),
+        bank_texts(job),
+        output_dir=folder,
+        epochs=training.epochs,
+        batch_size=training.batch_size,
+        learning_rate=training.learning_rate,
+        temperature=training.temperature,
+        negatives_per_query=training.negatives,
+        negatives_from=training.negatives_from,
+        mine_every=training.mine_every,
+        first_negatives=training.first_negatives,
+        rank_window=(training.window_from, training.window_to),
+        near_duplicate_threshold=training.near_duplicate_threshold,
+        unique_columns=True,
+        hint_dropout=training.hint_dropout,
+        query_prompt=retriever.query_prompt,
+        document_prompt=retriever.document_prompt,
+        warmup_ratio=training.warmup_ratio,
+        weight_decay=training.weight_decay,
+        mini_batch_size=training.mini_batch_size,
+        chunk_rows=training.chunk_rows,
+        gradient_checkpointing=training.gradient_checkpointing,
+        precision=training.precision,
+        max_length=retriever.max_length,
+        freeze_embeddings=training.freeze_embeddings,
+        trainable_layers=training.trainable_layers,
+        seed=training.seed,
+        score=score,
+        mining_batch_size=retriever.batch_size,
+    )
+    _log_training(result)
+    return result
+
+
+def _log_training(result: TrainingResult) -> None:
+    counts: Mapping[str, int] = {name: count for name, count in vars(result.dropped).items() if count}
+    logger.info(
+        "trained %d steps in %.0f s; %.0f effective negatives a row; dropped by guards: %s",
+        result.steps,
+        result.seconds,
+        result.effective_negatives,
+        ", ".join(f"{name} {count}" for name, count in counts.items()) or "none",
+    )

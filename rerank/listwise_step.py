@@ -1,0 +1,122 @@
+"""One optimiser step of a cross-encoder on a batch of candidate groups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from core.errors import ModelError
+from rerank.listwise_loss import listwise_softmax_loss
+from rerank.training_groups import CandidateGroup
+
+if TYPE_CHECKING:
+    import torch
+    from sentence_transformers import CrossEncoder
+
+
+def learning_rate_share(step: int, *, total_steps: int, warmup: float) -> float:
+    """Return the share of the peak learning rate at a step: linear rise over the warm-up, then linear fall to nought.
+
+    Args:
+        step: From 0.
+        total_steps: Steps of the whole run.
+        warmup: Share of the steps that rise, 0 to 1.
+    """
+    rising = round(total_steps * warmup)
+    if step < rising:
+        return (step + 1) / rising
+    return (total_steps - step) / max(total_steps - rising, 1)
+
+
+class ListwiseStepper:
+    """AdamW on the listwise softmax loss, with clipping, a schedule that knows no state, and micro-batches.
+
+    Attributes:
+        optimizer: AdamW; biases and norms (one dimension) do not decay.
+
+    Args:
+        model: The cross-encoder, float32 weights on `device`.
+        device: A torch device name.
+        dtype: Type of the forward pass; float32 or bfloat16.
+        total_steps: Steps of the whole run.
+        learning_rate: The peak.
+        warmup: See `learning_rate_share`.
+        weight_decay: Of matrices.
+        max_norm: Gradients are clipped to this norm.
+        offset: What stage-1 log-scores are multiplied by before they are added to the logits; 0 leaves them out.
+        micro_groups: Groups a forward pass.
+    """
+
+    def __init__(
+        self,
+        model: CrossEncoder,
+        *,
+        device: str,
+        dtype: torch.dtype,
+        total_steps: int,
+        learning_rate: float,
+        warmup: float,
+        weight_decay: float,
+        max_norm: float,
+        offset: float,
+        micro_groups: int,
+    ) -> None:
+        import torch
+
+        parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        decayed = [parameter for parameter in parameters if parameter.ndim > 1]
+        plain = [parameter for parameter in parameters if parameter.ndim <= 1]
+        self.optimizer = torch.optim.AdamW(
+            [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}],
+            lr=learning_rate,
+        )
+        self._model, self._parameters = model, parameters
+        self._device, self._dtype = device, dtype
+        self._total_steps, self._learning_rate, self._warmup = total_steps, learning_rate, warmup
+        self._max_norm, self._offset, self._micro_groups = max_norm, offset, micro_groups
+
+    def step(self, groups: Sequence[CandidateGroup], pairs: Sequence[tuple[str, str]], number: int) -> float:
+        """Make one step and return the mean loss of the groups.
+
+        Args:
+            groups: The batch.
+            pairs: Texts of all its candidates, group after group.
+            number: Of the step, from 0, over the whole run.
+
+        Raises:
+            ModelError: The loss is not finite.
+        """
+        import torch
+
+        share = learning_rate_share(number, total_steps=self._total_steps, warmup=self._warmup)
+        for setting in self.optimizer.param_groups:
+            setting["lr"] = self._learning_rate * share
+        self.optimizer.zero_grad(set_to_none=True)
+        total, start = 0.0, 0
+        for cut in range(0, len(groups), self._micro_groups):
+            micro = groups[cut : cut + self._micro_groups]
+            stop = start + sum(len(group.ids) for group in micro)
+            loss = self._loss(micro, pairs[start:stop]) * (len(micro) / len(groups))
+            loss.backward()  # type: ignore[no-untyped-call]
+            total, start = total + float(loss.detach()), stop
+        if total != total or total in (float("inf"), float("-inf")):
+            raise ModelError(f"step {number}: the training loss is {total}; lower learning_rate or use float32")
+        torch.nn.utils.clip_grad_norm_(self._parameters, self._max_norm)
+        self.optimizer.step()
+        return total
+
+    def _loss(self, groups: Sequence[CandidateGroup], pairs: Sequence[tuple[str, str]]) -> torch.Tensor:
+        import torch
+        from sentence_transformers.util import batch_to_device
+
+        features = batch_to_device(self._model.preprocess(list(pairs)), torch.device(self._device))
+        with torch.autocast(
+            torch.device(self._device).type, dtype=torch.bfloat16, enabled=self._dtype == torch.bfloat16
+        ):
+            logits: torch.Tensor = self._model(features)["scores"].reshape(-1)
+        offsets = None
+        if self._offset:
+            values = [self._offset * value for group in groups for value in group.stage_one]
+            offsets = torch.tensor(values, dtype=torch.float32, device=logits.device)
+        sizes = [len(group.ids) for group in groups]
+        return listwise_softmax_loss(logits, sizes, [group.label_index for group in groups], offsets)

@@ -1,0 +1,1 @@
+"""Stage 1: from a question and a wrong answer to the top-N misconceptions of a bank."""

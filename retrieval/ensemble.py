@@ -1,0 +1,71 @@
+"""Several retrievers as one: fused by rankings, or by joining their embeddings."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from core.records import Query, Ranking
+from retrieval.encoder import Embeddings
+from retrieval.retriever import Retriever
+
+Fusion = Callable[[Sequence[Sequence[Ranking]]], Sequence[Ranking]]
+"""Takes one run a retriever (equally long, same keys in the same order), returns the fused run; see `core.fusion`."""
+
+
+class EnsembleRetriever:
+    """A `Retriever` that fuses the rankings of several.
+
+    Args:
+        retrievers: At least one.
+        fuse: How, e.g. `partial(reciprocal_rank_fusion, k=60)` or `partial(fuse_scores, weights=[1.0, 4.0])`.
+        depth: Entries asked of every retriever before fusion: more than are wanted at the end, since an entry that all
+            place a little below the cut can be the best of all.
+
+    Raises:
+        ValueError: There is no retriever, or `depth` is less than 1.
+    """
+
+    def __init__(self, retrievers: Sequence[Retriever], *, fuse: Fusion, depth: int = 200) -> None:
+        if not retrievers or depth < 1:
+            raise ValueError(f"{len(retrievers)} retrievers and depth {depth}: expected at least 1 of each")
+        self._retrievers = tuple(retrievers)
+        self._fuse = fuse
+        self._depth = depth
+
+    def retrieve(self, queries: Sequence[Query], *, top_n: int) -> list[Ranking]:
+        """Return one fused ranking a query, its `top_n` best; see `Retriever`.
+
+        Raises:
+            ValueError: The fusion returned other keys than the queries'.
+        """
+        depth = max(self._depth, top_n)
+        fused = self._fuse([retriever.retrieve(queries, top_n=depth) for retriever in self._retrievers])
+        if [ranking.key for ranking in fused] != [query.key for query in queries]:
+            raise ValueError("the fusion must return one ranking a query, in the order of the queries")
+        return [ranking.top(top_n) for ranking in fused]
+
+
+def concatenate_embeddings(views: Sequence[Embeddings], weights: Sequence[float] | None = None) -> Embeddings:
+    """Join the embeddings of several encoders so that ONE inner product is the weighted mean of theirs.
+
+    Each view is scaled by the square root of its share of the weight and the views are put side by side. Done with the
+    same weights to queries and bank, the inner product of two joined rows is `sum_v w_v <q_v, b_v> / sum_v w_v`, and
+    rows of length 1 stay so. (The fourth team's stage 1 joined SFR, bge-large and gte-large this way.)
+
+    Args:
+        views: float32, each of shape (n, d_v), rows of length 1.
+        weights: One a view, not negative and not all zero; None weighs all alike.
+
+    Returns:
+        float32, shape (n, sum of d_v).
+
+    Raises:
+        ValueError: There is no view, views differ in rows, or weights do not fit.
+    """
+    shares = np.ones(len(views)) if weights is None else np.asarray(weights, dtype=np.float64)
+    if not views or len({len(view) for view in views}) != 1:
+        raise ValueError(f"views have {[len(view) for view in views]} rows; expected one or more views of equal length")
+    if shares.shape != (len(views),) or (shares < 0).any() or not np.isfinite(shares).all() or shares.sum() == 0:
+        raise ValueError(f"weights {shares.tolist()} for {len(views)} views: one each, not negative, not all zero")
+    scales = np.sqrt(shares / shares.sum()).astype(np.float32)
+    return np.concatenate([view * scale for view, scale in zip(views, scales, strict=True)], axis=1)

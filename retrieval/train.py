@@ -1,0 +1,287 @@
+"""Train a retriever on pairs of query text and misconception, with negatives from its own rankings."""
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from core.artifacts import atomic_path, content_hash, sweep_temporaries
+from core.errors import InputError
+from retrieval.checkpoints import last_checkpoint, open_workspace, weights_hash
+from retrieval.freeze import freeze, thaw
+from retrieval.mine import BankTexts, MiningRule, bank_embeddings
+from retrieval.negatives import DroppedCounts, near_duplicate_labels
+from retrieval.pairs import TrainingPair
+from retrieval.progress import EpochRow, Progress
+from retrieval.session import Session
+from retrieval.trainer import Precision, label_aware_loss, run, training_arguments
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+# Arguments that do not change the trained weights, or that are compared by their content instead.
+_NOT_COMPARED = {
+    "model", "pairs", "bank_texts", "output_dir", "score", "checkpoint_every", "resume", "log_every", "progress",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingResult:
+    """What a training run did.
+
+    Attributes:
+        model_dir: The trained model, a plain sentence-transformers folder.
+        steps: Optimiser steps, those of earlier starts included.
+        seconds: Training time of all starts, without what was lost when one was killed.
+        best_score: Best validation score, None without `score`.
+        best_epoch: Its epoch, counted from 1; the saved weights are those of its end.
+        history: One row an epoch.
+        effective_negatives: Mean unmasked columns a row, without its own positive.
+        dropped: What the guards dropped, over all minings.
+        minings: How often negatives were mined from rankings.
+        resumed: The run went on from a checkpoint.
+    """
+
+    model_dir: Path
+    steps: int
+    seconds: float
+    best_score: float | None
+    best_epoch: int | None
+    history: tuple[EpochRow, ...] = field(repr=False)
+    effective_negatives: float
+    dropped: DroppedCounts
+    minings: int
+    resumed: bool
+
+
+def train_retriever(
+    model: "SentenceTransformer",
+    pairs: Sequence[TrainingPair],
+    bank_texts: Mapping[int, str],
+    *,
+    output_dir: Path,
+    epochs: int,
+    batch_size: int = 128,
+    learning_rate: float = 1e-4,
+    temperature: float = 0.05,
+    negatives_per_query: int = 4,
+    negatives_from: Literal["bank", "seen"] = "bank",
+    mine_every: int = 3,
+    first_negatives: Literal["mined", "random"] = "mined",
+    rank_window: tuple[int, int] = (1, 50),
+    skip_top: int = 0,
+    absolute_margin: float | None = None,
+    relative_margin: float | None = None,
+    near_duplicate_threshold: float | None = None,
+    unique_columns: bool = False,
+    hint_dropout: float = 0.0,
+    query_prompt: str = "",
+    document_prompt: str = "",
+    warmup_ratio: float = 0.05,
+    weight_decay: float = 0.01,
+    mini_batch_size: int | None = None,
+    chunk_rows: int | None = None,
+    gradient_checkpointing: bool = False,
+    precision: Precision = "auto",
+    max_length: int | None = None,
+    freeze_embeddings: bool = False,
+    trainable_layers: int | None = None,
+    seed: int = 0,
+    score: "Callable[[SentenceTransformer], float] | None" = None,
+    evaluate_every: int = 1,
+    patience: int | None = None,
+    checkpoint_every: int | None = None,
+    resume: bool = True,
+    mining_batch_size: int = 64,
+    log_every: int = 10,
+    progress: bool = True,
+) -> TrainingResult:
+    """Fine-tune a bi-encoder with the label-aware in-batch loss and hard negatives re-mined during training.
+
+    Every `mine_every` epochs the model as it stands ranks the bank for every pair, and `mine_negatives` draws from
+    that. Under `torchrun` or `accelerate launch` each process trains on its share of every step, and the documents of
+    all processes are negatives. The run keeps checkpoints in `OUTPUT_DIR.training` beside the output: killed and
+    started again with the same arguments it goes on from the last one (on a CPU with the same number of threads to
+    the same weights); started with others it begins anew. After success that folder is gone.
+
+    Args:
+        model: The encoder, on the device to train on; changed, and in the end it holds the weights that were saved.
+        pairs: The training pairs.
+        bank_texts: Misconception id to text, the whole bank.
+        output_dir: Where the model goes; a folder already there is replaced at the end.
+        epochs: Passes over the pairs; the learning rate falls along a cosine to 0 at the end.
+        batch_size: Pairs a process and step.
+        learning_rate: Peak rate of AdamW.
+        temperature: Similarities are divided by it.
+        negatives_per_query: Hard negatives of each pair; 0 uses those of the batch alone.
+        negatives_from: Draw hard negatives from the whole `bank`, or from entries that are `seen` as a positive: one
+            that never is, and often is a negative, sinks, and unseen labels pay for it (an idea of this house; on
+            Eedi with 70 % unseen labels it lifts their MAP@25 from 0.241 to 0.286, docs/log.md).
+        mine_every: Epochs between two minings.
+        first_negatives: `random` starts with random ones until the first re-mining: mining with a model that knows
+            nothing yet can collapse training.
+        rank_window: See `mine_negatives`, as the next three.
+        skip_top: See there.
+        absolute_margin: See there.
+        relative_margin: See there.
+        near_duplicate_threshold: Cosine, by the model before training, from which two bank texts are never each
+            other's mined negatives; None switches it off.
+        unique_columns: Count an id that stands in several columns of a batch once.
+        hint_dropout: Share of the hints left out, drawn anew each epoch.
+        query_prompt: Put before each query text.
+        document_prompt: Put before each bank text.
+        warmup_ratio: Share of the steps in which the learning rate rises from 0; below 1.
+        weight_decay: Of AdamW; not on biases and norms.
+        mini_batch_size: Embed so many texts at a time with cached gradients (bounds the memory); None: all at once.
+        chunk_rows: Without `mini_batch_size`: embed rows of like length in chunks of this many; saves padding.
+        gradient_checkpointing: Recompute activations in the backward pass (saves memory).
+        precision: `auto` is bf16 where the device is fast at it, else float32.
+        max_length: Tokens a text is cut to; kept in the saved model. None leaves the model's own.
+        freeze_embeddings: See `freeze`.
+        trainable_layers: See `freeze`.
+        seed: Of order, hints, negatives and dropout.
+        score: Validation score, higher is better; the best epoch's weights are kept. None keeps the last.
+        evaluate_every: Epochs between two scores; the last epoch is always scored.
+        patience: Stop after so many scores in a row without a better one; None never stops early.
+        checkpoint_every: Steps between two checkpoints inside an epoch; each epoch's end has one in any case.
+        resume: False discards an unfinished run.
+        mining_batch_size: Texts encoded at once when mining.
+        log_every: Steps between two log entries (loss, learning rate, effective negatives).
+        progress: Show progress bars.
+
+    Raises:
+        InputError: A label is not in the bank, or bank or data are too small for what is asked.
+        ValueError: An argument is out of range.
+    """
+    # First of all, while nothing but the arguments is local.
+    settings: dict[str, Any] = {name: value for name, value in locals().items() if name not in _NOT_COMPARED}
+    _check(
+        pairs,
+        bank_texts,
+        epochs=epochs,
+        mine_every=mine_every,
+        evaluate_every=evaluate_every,
+        batch_size=batch_size,
+    )
+    output_dir = Path(output_dir)
+    work = output_dir.with_name(f"{output_dir.name}.training")
+    pairs = [_prompted(pair, query_prompt) for pair in pairs]
+    drawn_from = set(bank_texts) if negatives_from == "bank" else {label for pair in pairs for label in pair.labels}
+    bank = BankTexts.of({id: document_prompt + bank_texts[id] for id in drawn_from})
+    settings |= {
+        "pairs": content_hash([asdict(pair) for pair in pairs]),
+        "bank": content_hash([bank.ids.tolist(), bank.texts]),
+        "model": weights_hash(model),
+        "scored": score is not None,
+    }
+    if max_length is not None:
+        model.max_seq_length = max_length
+    args = training_arguments(
+        model,
+        work,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        warmup_ratio=warmup_ratio,
+        weight_decay=weight_decay,
+        gradient_checkpointing=gradient_checkpointing,
+        precision=precision,
+        seed=seed,
+        log_every=log_every,
+    )
+    if args.process_index == 0:
+        sweep_temporaries(output_dir.parent, [output_dir.name])
+        open_workspace(work, settings, resume=resume)
+    args.distributed_state.wait_for_everyone()
+    checkpoint = last_checkpoint(work)
+    session = Session(
+        model=model,
+        pairs=pairs,
+        bank=bank,
+        rule=MiningRule(
+            per_query=negatives_per_query,
+            rank_window=rank_window,
+            skip_top=skip_top,
+            absolute_margin=absolute_margin,
+            relative_margin=relative_margin,
+        ),
+        mine_every=mine_every,
+        first_random=first_negatives == "random",
+        near_duplicates=_near_duplicates(model, bank, near_duplicate_threshold, mining_batch_size),
+        hint_dropout=hint_dropout,
+        score=score,
+        evaluate_every=evaluate_every,
+        patience=patience,
+        epochs=epochs,
+        batch_size=batch_size,
+        mining_batch_size=mining_batch_size,
+        processes=args.world_size,
+        seed=seed,
+        show_progress=progress and args.process_index == 0,
+        checkpoint_every=checkpoint_every,
+        progress=Progress() if checkpoint is None else Progress.load(checkpoint),
+    )
+    frozen = freeze(model, embeddings=freeze_embeddings, trainable_layers=trainable_layers)
+    loss = label_aware_loss(
+        model,
+        temperature=temperature,
+        mini_batch_size=mini_batch_size,
+        chunk_rows=chunk_rows,
+        unique_columns=unique_columns,
+        gather=args.world_size > 1,
+    )
+    run(session, args, loss, checkpoint)
+    thaw(frozen)
+    if args.process_index == 0:
+        with atomic_path(output_dir) as folder:
+            model.save_pretrained(str(folder), create_model_card=False)
+        shutil.rmtree(work)
+    args.distributed_state.wait_for_everyone()
+    return _result(session, output_dir, resumed=checkpoint is not None)
+
+
+def _check(
+    pairs: Sequence[TrainingPair],
+    bank_texts: Mapping[int, str],
+    **at_least_one: int,
+) -> None:
+    """Refuse what could only fail, or silently mislead, after hours of work."""
+    for name, value in at_least_one.items():
+        if value < 1:
+            raise ValueError(f"{name} {value}: expected at least 1")
+    if not pairs:
+        raise InputError("there are no training pairs: nothing to train on.")
+    missing = sorted({label for pair in pairs for label in pair.labels} - set(bank_texts))
+    if missing:
+        shown = ", ".join(str(label) for label in missing[:10])
+        raise InputError(f"{len(missing)} labels of the training pairs are not in the bank (for example {shown}).")
+
+
+def _prompted(pair: TrainingPair, prompt: str) -> TrainingPair:
+    hinted = None if pair.hinted_text is None else prompt + pair.hinted_text
+    return replace(pair, query_text=prompt + pair.query_text, hinted_text=hinted) if prompt else pair
+
+
+def _near_duplicates(
+    model: "SentenceTransformer", bank: BankTexts, threshold: float | None, batch_size: int
+) -> dict[int, set[int]] | None:
+    if threshold is None:
+        return None
+    return near_duplicate_labels(bank_embeddings(model, bank, batch_size=batch_size), bank.ids, threshold=threshold)
+
+
+def _result(session: Session, output_dir: Path, *, resumed: bool) -> TrainingResult:
+    progress = session.progress
+    return TrainingResult(
+        model_dir=output_dir,
+        steps=progress.history[-1].steps,
+        seconds=progress.seconds,
+        best_score=progress.best_score,
+        best_epoch=progress.best_epoch,
+        history=tuple(progress.history),
+        effective_negatives=progress.effective_negatives,
+        dropped=progress.dropped,
+        minings=progress.minings,
+        resumed=resumed,
+    )

@@ -1,0 +1,1 @@
+"""Made data: procedural questions from mal-rules."""

@@ -1,0 +1,57 @@
+import logging
+
+import pytest
+import torch
+
+from core.device import resolve_device, resolve_dtype
+from core.errors import ConfigError
+
+
+def test_auto_prefers_cuda_then_mps_then_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    for cuda, mps, expected in [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")]:
+        monkeypatch.setattr(torch.cuda, "is_available", lambda cuda=cuda: cuda)
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda mps=mps: mps)
+        assert resolve_device() == expected
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:x", "cuda:-1", ""])
+def test_unknown_devices_are_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match="expected auto, cpu"):
+        resolve_device(name)
+
+
+def test_absent_devices_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert resolve_device("cuda:0") == "cuda:0"
+    with pytest.raises(ConfigError, match="sees 1 CUDA"):
+        resolve_device("cuda:1")
+    with pytest.raises(ConfigError, match="no MPS"):
+        resolve_device("mps")
+
+
+@pytest.mark.parametrize(
+    ("capability", "expected"), [((7, 5), torch.float32), ((8, 0), torch.bfloat16), ((9, 0), torch.bfloat16)]
+)
+def test_auto_dtype_on_cuda(
+    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], expected: torch.dtype
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert resolve_dtype("auto", "cuda:0") == expected
+
+
+@pytest.mark.parametrize(("amx", "expected"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_auto_dtype_on_cpu_is_logged_with_its_reason(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, amx: bool, expected: torch.dtype
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    with caplog.at_level(logging.INFO, logger="core.device"):
+        assert resolve_dtype("auto", "cpu") == expected
+    assert "AMX" in caplog.text
+
+
+def test_a_stated_dtype_is_taken() -> None:
+    assert resolve_dtype("float16", "cpu") == torch.float16
+    assert resolve_dtype("auto", "mps") == torch.float32
+    with pytest.raises(ConfigError, match="expected one of auto"):
+        resolve_dtype("int8", "cpu")  # type: ignore[arg-type]

