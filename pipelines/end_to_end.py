@@ -15,18 +15,20 @@ from eval.metrics import average_precisions
 from eval.splits import seen_labels
 from eval.submission import write_submission
 from pipelines.cli import parse_arguments, parser, run_main
-from pipelines.job import CONFIGS, SAMPLE, Job, add_data_options, fingerprints, read_job
+from pipelines.job import CONFIGS, SAMPLE, Job, add_data_options, check_length, fingerprints, read_job
 from pipelines.measures import Measured, measure, table
 from pipelines.plan import HELD_OUT_TEST, VALIDATION, data_warnings
 from pipelines.report import write_run_report
 from pipelines.settings import Settings
 from pipelines.stage_one_run import StageOneRun
-from pipelines.stage_two import check_reranker
+from pipelines.stage_two import check_reranker, check_reranker_texts, resolve_reranker
 from pipelines.stage_two_run import StageTwoRun
 from pipelines.stages import Stages
 from pipelines.train_stage import fitted_on
 
 logger = logging.getLogger(__name__)
+
+OUTPUTS = ("submission.csv", "metrics.json", "report.html", "candidates.parquet")
 
 DESCRIPTION = """\
 Rank a bank of misconceptions for every wrong answer of a test file.
@@ -75,7 +77,7 @@ def main(arguments: list[str] | None = None) -> None:
     queries = job.queries(job.test)
     final = two.rankings(queries)
     stages.timed("submission.csv", lambda: write_submission(job.output / "submission.csv", final, job.test, job.bank))
-    measured, how = _measure(job, one, two, queries, final)
+    measured, how = _measure(job, one, two, queries, final, "given" if given else "trained")
     stages.timed("metrics.json and report.html", lambda: _write_numbers(job, one, two, measured, how, given))
     stages.write_run({"command": sys.argv, "total_seconds": round(time.perf_counter() - started, 3), **_machine()})
     _tell(job, stages, measured, how, time.perf_counter() - started)
@@ -94,6 +96,7 @@ def _job(options: argparse.Namespace) -> tuple[Job, LocalModel | None]:
     def check_retriever(settings: Settings) -> None:
         if options.retriever is not None:
             found.append(locate_model(options.retriever, revision=settings.retriever.revision))
+            check_length(found[0], settings)
 
     def adjust(settings: Settings) -> Settings:
         return settings if options.reranker is None else settings.model_copy(update={"reranker": options.reranker})
@@ -104,22 +107,22 @@ def _job(options: argparse.Namespace) -> tuple[Job, LocalModel | None]:
     job = read_job(
         options, checks=(check_retriever, check_spec), default_config=default_config, adjust=adjust, needs_test=True
     )
-    sweep_temporaries(job.output, [path.name for path in job.output.glob("*")] if job.output.is_dir() else [])
+    check_reranker_texts(job, resolve_reranker(job.settings.reranker, job.settings))
+    sweep_temporaries(job.output, [*OUTPUTS, "run.json"])
     return job, found[0] if found else None
 
 
 def _measure(
-    job: Job, one: StageOneRun, two: StageTwoRun, queries: list[Query], final: list[Ranking]
+    job: Job, one: StageOneRun, two: StageTwoRun, queries: list[Query], final: list[Ranking], origin: str
 ) -> tuple[Measured, str]:
     """Measure on the test labels where there are any, else on the held-out part of the training file."""
     on_test = any(query.labels for query in queries)
     asked = queries if on_test else list(one.plan.queries)
-    trained = "given retriever" if one.zero_shot is None else "trained retriever"
     runs: dict[str, list[Ranking]] = {}
     zero_shot = one.zero_shot_rankings(asked)
     if zero_shot is not None:
         runs["zero-shot"] = zero_shot
-    runs[trained] = one.dense(queries) if on_test else one.validation_dense()
+    runs[f"{origin} retriever"] = one.dense(queries) if on_test else one.validation_dense()
     fused = one.candidates(queries) if on_test else one.validation_candidates()
     runs["stage 1"] = fused
     if two.chosen.kind != "identity":
@@ -200,9 +203,7 @@ def _tell(job: Job, stages: Stages, measured: Measured, how: str, seconds: float
         gain = _gain(measured)
         lines.append(f"  {last} against {first}: {gain:+.4f} MAP@25")
     lines += ["", "Written:"]
-    lines += [
-        f"  {job.output / name}" for name in ("submission.csv", "metrics.json", "report.html", "candidates.parquet")
-    ]
+    lines += [f"  {job.output / name}" for name in OUTPUTS]
     sys.stdout.write("\n".join(lines) + "\n")
 
 

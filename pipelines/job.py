@@ -1,6 +1,7 @@
 """What a pipeline is asked to do: options, config and input files, all checked before any model loads."""
 
 import argparse
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from core.artifacts import content_hash
 from core.config import load_config
-from core.errors import InputError, UserError
+from core.errors import ConfigError, InputError, UserError
 from core.inputs import Inputs, check_inputs
 from core.models import LocalModel, locate_model
 from core.records import Misconception, Query, Question, queries_of
@@ -86,6 +87,7 @@ def read_job(
     checks: Sequence[Callable[[Settings], object]] = (),
     default_config: Path | None = None,
     adjust: Callable[[Settings], Settings] = lambda settings: settings,
+    needs_train: bool = True,
     needs_test: bool = False,
 ) -> Job:
     """Read the config and all files and raise every fault of all of them at once, before any model loads.
@@ -95,6 +97,7 @@ def read_job(
         checks: Further checks, e.g. that a model is there; each raises a `UserError`.
         default_config: Used where no `--config` is given.
         adjust: Puts command-line options (`--reranker`, …) into the config.
+        needs_train: Whether `--train` is needed.
         needs_test: Whether `--test` is needed.
 
     Raises:
@@ -102,14 +105,16 @@ def read_job(
     """
     missing = [
         f"--{name}: expected a path, got none"
-        for name in ("train", "misconceptions", *(["test"] if needs_test else []), "output")
+        for name in _needed(needs_train, needs_test)
         if getattr(options, name) is None
     ]
     faults = list(missing)
     settings = Settings()
+    # A model that is given takes the place of the config's, which then need not be there.
+    given = getattr(options, "retriever", None) is not None
     try:
         settings = adjust(load_config(Settings, options.config or default_config, options.overrides))
-        for check in (_check_base, *checks):
+        for check in (*(() if given else (_check_base,)), *checks):
             try:
                 check(settings)
             except UserError as error:
@@ -138,6 +143,10 @@ def read_job(
     )
 
 
+def _needed(train: bool, test: bool) -> list[str]:
+    return [*(["train"] if train else []), "misconceptions", *(["test"] if test else []), "output"]
+
+
 def base_model(settings: Settings) -> LocalModel:
     """Find the encoder that the config names.
 
@@ -148,7 +157,22 @@ def base_model(settings: Settings) -> LocalModel:
 
 
 def _check_base(settings: Settings) -> None:
-    base_model(settings)
+    check_length(base_model(settings), settings)
+
+
+def check_length(model: LocalModel, settings: Settings) -> None:
+    """Refuse texts longer than a model has positions for, without loading it: training would fail in its midst.
+
+    Raises:
+        ConfigError: `retriever.max_length` is beyond the model's limit.
+    """
+    file = model.folder / "config.json"
+    most = json.loads(file.read_text(encoding="utf-8")).get("max_position_embeddings") if file.is_file() else None
+    if isinstance(most, int) and settings.retriever.max_length > most:
+        raise ConfigError(
+            f"retriever.max_length: expected at most {most} tokens for model '{model.name}', "
+            f"came {settings.retriever.max_length}"
+        )
 
 
 def _set_threads(threads: int | None) -> None:

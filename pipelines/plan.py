@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.records import FloatArray, Query, Question, Ranking
+from core.errors import InputError
+from core.records import FloatArray, Query, Question, Ranking, queries_of
 from eval.groups import text_overlap
 from eval.metrics import average_precisions
 from eval.splits import Split, question_folds, seen_labels, unseen_split
@@ -66,15 +67,27 @@ def split_training(questions: Sequence[Question], settings: SplitSettings) -> Sp
 
 
 def make_plan(job: Job, questions: Sequence[Question]) -> Plan:
-    """Hold a validation part out of some questions."""
+    """Hold a validation part out of some questions.
+
+    Raises:
+        InputError: Too few questions carry a label to hold some out and fit on the others.
+    """
     split = split_training(questions, job.settings.split)
     queries = job.queries(split.validation, labelled_only=True)
+    half = halves(queries)
+    if set(half) != {0, 1} or not queries_of(split.train, labelled_only=True):
+        raise InputError(
+            f"the training file is too small to hold a validation part out: of {len(questions)} questions "
+            f"{len(split.validation)} with {len(queries)} labelled wrong answers would be held out; expected at least "
+            "2 different questions with a label there, and one to train on. Give more questions, or set "
+            "split.validation_share."
+        )
     plan = Plan(
         fit=split.train,
         validation=split.validation,
         queries=tuple(queries),
         unseen=tuple(unseen_rows(queries, split.train)),
-        half=tuple(halves(queries)),
+        half=tuple(half),
     )
     logger.info(
         "fitted on %d questions; held out %d with %d labelled wrong answers, %.0f %% of them with an unseen label",

@@ -13,6 +13,8 @@ from core.config import StrictModel
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Weight = Annotated[float, Field(ge=0.0, le=100.0)]
+Cosine = Annotated[float, Field(ge=-1.0, lt=1.0)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 QueryField = Literal["construct", "subject", "question", "correct", "incorrect", "hint"]
 
 
@@ -48,8 +50,11 @@ class TextSettings(StrictModel):
 
     @model_validator(mode="after")
     def _has_fields(self) -> "TextSettings":
-        if not self.fields or len(set(self.fields)) != len(self.fields):
-            raise ValueError("text.fields must name at least one field, each once")
+        if len(set(self.fields)) != len(self.fields):
+            raise ValueError("text.fields must name each field once")
+        if not {"question", "correct", "incorrect"}.intersection(self.fields):
+            # Construct, subject and hint may be missing in a row, and a text of nothing cannot be embedded.
+            raise ValueError("text.fields must name at least one of question, correct, incorrect")
         return self
 
 
@@ -125,14 +130,20 @@ class NeighbourSettings(StrictModel):
     """The neighbour retriever: an entry scores by its most similar labelled training queries."""
 
     enabled: bool = True
-    thresholds: tuple[float, ...] = Field((0.3, 0.5, 0.7), description="Thresholds tried on the inner split.")
-    weights: tuple[Weight, ...] = Field((0.0, 0.25, 0.5, 1.0, 2.0, 4.0), description="Weights tried; 0 is off.")
+    thresholds: tuple[Cosine, ...] = Field(
+        (0.3, 0.5, 0.7), min_length=1, description="Thresholds tried on the inner split."
+    )
+    weights: tuple[Weight, ...] = Field(
+        (0.0, 0.25, 0.5, 1.0, 2.0, 4.0), min_length=1, description="Weights tried; 0 is off."
+    )
 
 
 class LexicalSettings(StrictModel):
     """A BM25 retriever fused in."""
 
-    weights: tuple[Weight, ...] = Field((0.0,), description="Weights tried on the inner split; (0.0,) is off.")
+    weights: tuple[Weight, ...] = Field(
+        (0.0,), min_length=1, description="Weights tried on the inner split; (0.0,) is off."
+    )
 
 
 class FusionSettings(StrictModel):
@@ -151,11 +162,13 @@ class RerankerSettings(StrictModel):
     kind: Literal["identity", "cross-encoder"] = "identity"
     model: str | None = Field(None, description="A folder made by pipelines/train_reranker.py.")
     candidates: Annotated[int, Field(ge=2)] = Field(25, description="How many of stage 1's candidates are reranked.")
-    max_length: Annotated[int, Field(ge=8)] = 256
+    max_length: int | None = Field(None, ge=8, description="Tokens a pair is cut to; null: as the model was trained.")
     batch_size: Annotated[int, Field(ge=1)] = 128
     fusion: Literal["rank", "score"] = Field("rank", description="Stage 1 enters as log(1/rank), or as log-softmax.")
     weights: tuple[Share, ...] = Field(
-        (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0), description="Weights of the reranker tried."
+        (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
+        min_length=1,
+        description="Weights of the reranker tried.",
     )
 
     @model_validator(mode="after")
@@ -172,19 +185,40 @@ class RerankerTrainingSettings(StrictModel):
     folds: Annotated[int, Field(ge=2)] = Field(3, description="Folds of the out-of-fold retrievers.")
     epochs: Annotated[int, Field(ge=1)] = 2
     group_size: Annotated[int, Field(ge=2)] = Field(8, description="Candidates a query, the truth among them.")
-    batch_queries: Annotated[int, Field(ge=1)] = 16
+    window: Annotated[int, Field(ge=2)] = Field(25, description="Wrong candidates are drawn from so many first ranks.")
+    batch_queries: Annotated[int, Field(ge=1)] = Field(16, description="Queries a step.")
+    micro_queries: int | None = Field(None, ge=1, description="Queries a forward pass, for memory; null: the step's.")
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 5e-5
+    warmup_ratio: Share = 0.1
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    dropout: Annotated[float, Field(ge=0, lt=1)] | None = Field(None, description="null: as the base has it.")
+    hint_dropout: Share = Field(0.3, description="Share of queries trained without their hint, others each epoch.")
+    max_length: Annotated[int, Field(ge=8)] = Field(192, description="Tokens a pair is cut to, from its beginning.")
     use_stage_one: bool = Field(False, description="Add stage 1's log-score to the logit while training.")
-    patience: int | None = Field(None, ge=1, description="Stop after so many epochs without a better validation score.")
+    stage_one_weight: Weight = Field(1.0, description="What that is multiplied by; 1 asks for a fusion weight of 0.5.")
+    patience: int | None = Field(
+        None,
+        ge=1,
+        description="Set: keep the epoch with the best validation score, and stop after so many without a better one. "
+        "null: keep the last.",
+    )
+    score_weight: Share = Field(0.5, description="The reranker's share in that score, a MAP@25 fused with stage 1.")
     precision: Literal["auto", "bf16", "float32"] = "auto"
-    seed: int = 0
+    checkpoint_steps: int | None = Field(None, ge=1, description="Keep progress every so many steps, not only epochs.")
+    seed: int = Field(0, ge=0, description="Of folds, head, draws, order and dropout.")
+
+    @model_validator(mode="after")
+    def _window_holds_a_group(self) -> "RerankerTrainingSettings":
+        if self.window < self.group_size:
+            raise ValueError("reranker_training.window must be at least group_size")
+        return self
 
 
 class PriorSettings(StrictModel):
     """The prior for entries without a training example."""
 
     enabled: bool = True
-    grid: tuple[float, ...] = (-1.0, -0.5, -0.25, -0.1, -0.05, 0.0, 0.05, 0.1, 0.25, 0.5, 1.0)
+    grid: tuple[Finite, ...] = (-1.0, -0.5, -0.25, -0.1, -0.05, 0.0, 0.05, 0.1, 0.25, 0.5, 1.0)
 
 
 class Settings(StrictModel):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from core.artifacts import content_hash
+from core.artifacts import content_hash, sweep_temporaries
 from core.fitting import fit_weights, reweighted_mean
 from core.fusion import fuse_scores, reciprocal_rank_fusion
 from core.models import LocalModel
@@ -97,6 +97,7 @@ class StageOne:
         views = [("bank", forms.entry)]
         if forms.explanation_view is not None:
             views.append(("bank-explanations", forms.explanation_view))
+        sweep_temporaries(self._cache, [f"{name}.safetensors" for name, _ in views])
         return tuple(
             embed_bank(
                 self.job.bank,
@@ -112,7 +113,8 @@ class StageOne:
         )
 
     @cached_property
-    def _index(self) -> MisconceptionIndex:
+    def index(self) -> MisconceptionIndex:
+        """The index over the bank's plain view, built now."""
         index = self.job.settings.index
         return MisconceptionIndex.build(
             self._bank[0].ids,
@@ -139,7 +141,7 @@ class StageOne:
         forms = self.job.forms
         if forms.hint_view is None and forms.explanation_view is None:
             vectors = self.embed_queries(queries) if embedded is None else embedded
-            return self._index.search(vectors, [query.key for query in queries], top_n=top_n)
+            return self.index.search(vectors, [query.key for query in queries], top_n=top_n)
         query_views = [forms.query, *([forms.hint_view] if forms.hint_view else [])]
         pairs = [
             ViewPair(query=view, bank=bank, weight=1.0 if (row, bank) == (0, 0) else forms.view_weight)

@@ -37,7 +37,7 @@ class StageOneRun:
         self.job = job
         self.stages = stages
         self.questions = tuple(questions)
-        self._given = given
+        self.given = given
         self._runs: dict[str, StageOneRuns] = {}
 
     @cached_property
@@ -48,15 +48,15 @@ class StageOneRun:
     @cached_property
     def fitted(self) -> StageOne:
         """The retriever fitted without the held-out part: weights are fitted with it."""
-        if self._given is not None:
-            return StageOne(self.job, self._given, self.stages.folder / "bank")
+        if self.given is not None:
+            return StageOne(self.job, self.given, self.stages.folder / "bank")
         folder = trained_retriever(self.job, self.stages, "retriever", self.plan.fit)
         return StageOne(self.job, locate_model(str(folder)), self.stages.folder / "bank")
 
     @cached_property
     def final(self) -> StageOne:
         """The retriever that ranks the test questions: fitted on all rows where the config says `training.refit`."""
-        if self._given is not None or not self.job.settings.training.refit:
+        if self.given is not None or not self.job.settings.training.refit:
             return self.fitted
         folder = trained_retriever(self.job, self.stages, "retriever-refit", self.questions)
         return StageOne(self.job, locate_model(str(folder)), self.stages.folder / "bank-refit")
@@ -64,7 +64,7 @@ class StageOneRun:
     @cached_property
     def zero_shot(self) -> StageOne | None:
         """The base model as it came, to compare with; None where it is the one in use, or the config leaves it out."""
-        if self._given is not None or not self.job.settings.zero_shot:
+        if self.given is not None or not self.job.settings.zero_shot:
             return None
         return StageOne(self.job, base_model(self.job.settings), self.stages.folder / "bank-zero-shot")
 
@@ -74,7 +74,7 @@ class StageOneRun:
         made_from = {
             **self.fitted.made_from(),
             "artifact": "stage-1 weights",
-            "validation": self._queries_hash(self.plan.queries),
+            "validation": self.queries_hash(self.plan.queries),
             "memory": self._memory_hash(self.plan.fit),
             **self._fusion_settings(),
         }
@@ -97,7 +97,7 @@ class StageOneRun:
         top = self.job.settings.candidates
         return self.stages.rankings(
             "validation_dense.parquet",
-            {**self.fitted.made_from(), "queries": self._queries_hash(self.plan.queries), "top": top},
+            {**self.fitted.made_from(), "queries": self.queries_hash(self.plan.queries), "top": top},
             lambda: [ranking.top(top) for ranking in self._validation_runs().dense],
         )
 
@@ -106,7 +106,7 @@ class StageOneRun:
         made_from = {
             **self.final.made_from(),
             "artifact": "candidates",
-            "queries": self._queries_hash(queries),
+            "queries": self.queries_hash(queries),
             "memory": self._memory_hash(self.questions),
             "weights": self.weights[None].to_json(),
             "top": self.job.settings.candidates,
@@ -121,7 +121,7 @@ class StageOneRun:
         top = self.job.settings.candidates
         return self.stages.rankings(
             "dense.parquet",
-            {**self.final.made_from(), "queries": self._queries_hash(queries), "top": top},
+            {**self.final.made_from(), "queries": self.queries_hash(queries), "top": top},
             lambda: [ranking.top(top) for ranking in self._test_runs(queries).dense],
         )
 
@@ -133,7 +133,7 @@ class StageOneRun:
         top = self.job.settings.candidates
         return self.stages.rankings(
             "zero_shot.parquet",
-            {**zero_shot.made_from(), "queries": self._queries_hash(queries), "top": top},
+            {**zero_shot.made_from(), "queries": self.queries_hash(queries), "top": top},
             lambda: zero_shot.dense(queries, top_n=top),
         )
 
@@ -175,7 +175,7 @@ class StageOneRun:
         return {
             **self.fitted.made_from(),
             "artifact": artifact,
-            "queries": self._queries_hash(self.plan.queries),
+            "queries": self.queries_hash(self.plan.queries),
             "memory": self._memory_hash(self.plan.fit),
             "weights": [self.weights[half].to_json() for half in HALVES],
             "top": self.job.settings.candidates,
@@ -190,12 +190,13 @@ class StageOneRun:
             "fusion": settings.fusion.model_dump(mode="json"),
         }
 
-    def _queries_hash(self, queries: Sequence[Query]) -> str:
+    def queries_hash(self, queries: Sequence[Query]) -> str:
+        """Return what pins some queries in manifests: keys, labels, texts and hints."""
         form = self.job.forms.query
         return content_hash([[query.key, *query.labels, query_text(query, form), query.hint] for query in queries])
 
     def _memory_hash(self, questions: Sequence[Question]) -> str:
-        return self._queries_hash(self.job.queries(questions, labelled_only=True))
+        return self.queries_hash(self.job.queries(questions, labelled_only=True))
 
 
 def _name(half: Half) -> str:

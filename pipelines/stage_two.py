@@ -1,5 +1,6 @@
 """Stage 2 at work: a reranker chosen by its SPEC, fused with stage 1, and the prior for unseen labels."""
 
+import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from core.artifacts import content_hash, read_manifest, require_match
-from core.errors import ConfigError, did_you_mean
+from core.errors import ConfigError, ModelError, did_you_mean
 from core.fitting import fit_weight, reweighted_mean
 from core.fusion import add_unseen_prior
 from core.models import locate_model
@@ -68,14 +69,25 @@ def resolve_reranker(spec: str, settings: Settings) -> RerankerSettings:
 
 
 def check_reranker(spec: str) -> Callable[[Settings], None]:
-    """Return a check that a SPEC is known and its model is there, for `read_job`."""
+    """Return a check that a SPEC is known and its model there, for `read_job`."""
 
     def check(settings: Settings) -> None:
         chosen = resolve_reranker(spec, settings)
         if chosen.model is not None:
-            locate_model(chosen.model)
+            _check_is_cross_encoder(spec, locate_model(chosen.model).folder)
 
     return check
+
+
+def _check_is_cross_encoder(spec: str, folder: Path) -> None:
+    """Refuse a bi-encoder: the library would open it with a random head and rank at random."""
+    config = folder / "config.json"
+    names = json.loads(config.read_text(encoding="utf-8")).get("architectures") if config.is_file() else None
+    if not any(name.endswith("ForSequenceClassification") for name in names or []):
+        raise ModelError(
+            f"reranker '{spec}': {folder} is no cross-encoder (config.json names {names or 'no architecture'}); "
+            "make one with pipelines/train_reranker.py"
+        )
 
 
 def reranker_made_from(job: Job, chosen: RerankerSettings) -> dict[str, Any]:
@@ -118,6 +130,17 @@ def reranker_texts_hash(job: Job) -> str:
     )
 
 
+def check_reranker_texts(job: Job, chosen: RerankerSettings) -> None:
+    """Refuse a model that this project trained with other texts than the config's; a foreign model's are not known.
+
+    Raises:
+        ArtifactMismatchError: The texts differ.
+    """
+    folder = locate_model(chosen.model).folder if chosen.model else None
+    if folder is not None and read_manifest(folder) is not None:
+        require_match(folder, {"texts": reranker_texts_hash(job)})
+
+
 def open_reranker(job: Job, chosen: RerankerSettings) -> Reranker:
     """Load a reranker.
 
@@ -127,11 +150,9 @@ def open_reranker(job: Job, chosen: RerankerSettings) -> Reranker:
     """
     if chosen.kind == "identity" or chosen.model is None:
         return IdentityReranker()
-    folder = Path(chosen.model)
-    if read_manifest(folder) is not None:
-        require_match(folder, {"texts": reranker_texts_hash(job)})
+    check_reranker_texts(job, chosen)
     return CrossEncoderReranker.load(
-        folder,
+        locate_model(chosen.model).folder,
         query_text=reranker_query_text(job),
         candidate_text=reranker_candidate_text(job),
         batch_size=chosen.batch_size,

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -63,16 +64,31 @@ class StageTwoRun:
         stored = json.loads(path.read_text(encoding="utf-8"))
         return {half: StageTwoWeights(**stored["all" if half is None else f"half{half}"]) for half in HALVES}
 
-    def validation_rankings(self) -> list[Ranking]:
-        """Return the held-out queries' final rankings; each half's weights are those fitted on the other."""
+    def validation_rankings(self, *, with_prior: bool = True) -> list[Ranking]:
+        """Return the held-out queries' final rankings; each half's weights are those fitted on the other.
+
+        Args:
+            with_prior: False leaves the prior for unseen labels out, to show what it does.
+        """
         candidates = self.stage_one.validation_candidates()
         reranked = self.reranked_validation()
         seen = seen_labels(self.stage_one.plan.fit)
-        halves = {
-            half: apply_stage_two(self.chosen, candidates, reranked, self.weights[1 - half], seen=seen)
-            for half in (0, 1)
-        }
+        halves = {}
+        for half in (0, 1):
+            weights = self.weights[1 - half] if with_prior else _without_prior(self.weights[1 - half])
+            halves[half] = apply_stage_two(self.chosen, candidates, reranked, weights, seen=seen)
         return [halves[half][row] for row, half in enumerate(self.stage_one.plan.half)]
+
+    def validation_alone(self) -> list[Ranking]:
+        """Return the held-out queries' rankings in the reranker's own order (weight 1, no prior)."""
+        alone = StageTwoWeights(weight=1.0, prior=0.0, prior_gain=None)
+        candidates = self.stage_one.validation_candidates()
+        return apply_stage_two(self.chosen, candidates, self.reranked_validation(), alone, seen=frozenset())
+
+    def validation_seconds(self) -> float | None:
+        """Return how long the held-out queries took to rerank in this run, loading included; None where reused."""
+        name = self._artifact("validation_reranked")
+        return next((record.seconds for record in self.stages.records if record.name == name and not record.reused), None)
 
     def rankings(self, queries: Sequence[Query], *, with_prior: bool = True) -> list[Ranking]:
         """Return the final rankings of test queries.
@@ -82,9 +98,7 @@ class StageTwoRun:
             with_prior: False leaves the prior for unseen labels out, to show what it does.
         """
         candidates = self.stage_one.candidates(queries)
-        weights = self.weights[None]
-        if not with_prior:
-            weights = StageTwoWeights(weight=weights.weight, prior=0.0, prior_gain=None)
+        weights = self.weights[None] if with_prior else _without_prior(self.weights[None])
         return apply_stage_two(
             self.chosen,
             candidates,
@@ -104,10 +118,13 @@ class StageTwoRun:
         if self.chosen.kind == "identity":
             return cut
         return self.stages.rankings(
-            f"{name}-{self._name}.parquet",
+            self._artifact(name),
             {"artifact": name, **self._made_from(candidates)},
             lambda: self.reranker.rerank(queries, cut, self.job.bank),
         )
+
+    def _artifact(self, name: str) -> str:
+        return f"{name}-{self._name}.parquet"
 
     def _made_from(self, candidates: Sequence[Ranking]) -> dict[str, Any]:
         return {
@@ -127,3 +144,7 @@ class StageTwoRun:
         }
         logger.info("stage-2 weights (%s): %s", self.spec, fitted[None])
         write_json(path, {"all" if half is None else f"half{half}": w.to_json() for half, w in fitted.items()})
+
+
+def _without_prior(weights: StageTwoWeights) -> StageTwoWeights:
+    return replace(weights, prior=0.0, prior_gain=None)

@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.artifacts import differing_keys, made_by, manifest_path, write_json, write_manifest
+from core.artifacts import (
+    differing_keys,
+    made_by,
+    manifest_path,
+    sweep_temporaries,
+    write_json,
+    write_manifest,
+)
 from core.records import Ranking
 from core.tables import read_rankings, write_rankings
 
@@ -47,13 +54,16 @@ class Stages:
         differing = differing_keys(path, made_from)
         started = time.perf_counter()
         if differing == ():
-            logger.info("%s: up to date, reused", name)
-            self.records.append(StageRecord(name=name, reused=True, seconds=0.0))
+            # A stage that several others read is asked for again and again; it is told once.
+            if all(record.name != name for record in self.records):
+                logger.info("%s: up to date, reused", name)
+                self.records.append(StageRecord(name=name, reused=True, seconds=0.0))
             return path
         if differing:
             logger.info("%s: made again, since these keys differ: %s", name, ", ".join(differing))
-        if path.exists():
-            manifest_path(path).unlink(missing_ok=True)  # an old manifest must never vouch for new content
+        sweep_temporaries(path.parent, [path.name])
+        # An old manifest must never vouch for new content, not even that of an artifact that was removed by hand.
+        manifest_path(path).unlink(missing_ok=True)
         make(path)
         write_manifest(path, made_from)
         seconds = time.perf_counter() - started

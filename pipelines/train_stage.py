@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.artifacts import content_hash, read_manifest
+from core.errors import InputError
 from core.models import LocalModel
 from core.records import Question
 from pipelines.job import Job, base_model, fingerprints, without_hints
@@ -54,8 +55,14 @@ def training_manifest(job: Job, questions: Sequence[Question], scored_on: Sequen
         ),
         "bank_hash": content_hash(sorted(bank_texts(job).items())),
         "fitted_on": fingerprints(questions),
-        "scored_on": fingerprints(scored_on),
+        "scored_on": _scored_hash(job, scored_on) if scored_on else None,
     }
+
+
+def _scored_hash(job: Job, questions: Sequence[Question]) -> str:
+    template = job.forms.query
+    queries = job.queries(questions, labelled_only=True)
+    return content_hash([[query.key, query_text(query, template), *query.labels] for query in queries])
 
 
 def trained_retriever(
@@ -82,7 +89,7 @@ def trained_retriever(
 
     def make(folder: Path) -> None:
         if folder.exists():
-            shutil.rmtree(folder)
+            shutil.rmtree(folder, ignore_errors=True)
         report(_train(job, questions, folder, score))
 
     return stages.artifact(name, training_manifest(job, questions, scored_on), make)
@@ -90,7 +97,10 @@ def trained_retriever(
 
 def fitted_on(model: LocalModel | None) -> frozenset[str]:
     """Return the fingerprints of the questions that a model of this project was fitted on; none where unknown."""
-    manifest = read_manifest(model.folder) if model is not None else None
+    try:
+        manifest = read_manifest(model.folder) if model is not None else None
+    except InputError:
+        return frozenset()  # the folder's `manifest.json` is somebody else's, and so is the model
     return frozenset(manifest.get("fitted_on", ())) if manifest else frozenset()
 
 

@@ -136,8 +136,9 @@ class CrossEncoderReranker:
             device: `auto` or a torch device name.
             dtype: `auto` (bf16 where the device is fast at it, else float32) or a torch dtype's name.
             max_length: Tokens a pair is cut to; as saved with the model where None.
-            int8: Round the linear layers to 8 bits and compute in them; CPU only. MiniLM on two AVX2 cores scored 95
-                pairs a second against 34 in float32 (2026-11-22, machine shared with others).
+            int8: Round the linear layers to 8 bits and compute in them; CPU only. MiniLM, 500 pairs on two AVX2 cores:
+                95 pairs a second against 34 in float32 (2026-11-23, one run, machine shared; on busy cores no gain).
+                Compare MAP@25 on validation data before using it: it moves scores.
             show_progress: See the class.
 
         Raises:

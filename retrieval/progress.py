@@ -31,6 +31,35 @@ class EpochRow:
     score: float | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class TrainingResult:
+    """What a training run did.
+
+    Attributes:
+        model_dir: The trained model, a plain sentence-transformers folder.
+        steps: Optimiser steps, those of earlier starts included.
+        seconds: Training time of all starts, without what was lost when one was killed.
+        best_score: Best validation score, None without `score`.
+        best_epoch: Its epoch, counted from 1; the saved weights are those of its end.
+        history: One row an epoch.
+        effective_negatives: Mean unmasked columns a row, without its own positive.
+        dropped: What the guards dropped, over all minings.
+        minings: How often negatives were mined from rankings.
+        resumed: The run went on from a checkpoint.
+    """
+
+    model_dir: Path
+    steps: int
+    seconds: float
+    best_score: float | None
+    best_epoch: int | None
+    history: tuple[EpochRow, ...] = field(repr=False)
+    effective_negatives: float
+    dropped: DroppedCounts
+    minings: int
+    resumed: bool
+
+
 @dataclass(kw_only=True)
 class Progress:
     """The state of a run besides weights, optimiser and random generators; changed by the training callbacks.
@@ -117,6 +146,21 @@ class Progress:
         self.stale += 1
         self.stopped = patience is not None and self.stale >= patience
         return False
+
+    def result(self, model_dir: Path, *, resumed: bool) -> TrainingResult:
+        """Say what a finished run did."""
+        return TrainingResult(
+            model_dir=model_dir,
+            steps=self.history[-1].steps,
+            seconds=self.seconds,
+            best_score=self.best_score,
+            best_epoch=self.best_epoch,
+            history=tuple(self.history),
+            effective_negatives=self.effective_negatives,
+            dropped=self.dropped,
+            minings=self.minings,
+            resumed=resumed,
+        )
 
     def save(self, folder: Path) -> None:
         """Write into a checkpoint folder, which is whole only once its mark is set (see `retrieval.trainer`)."""

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,48 +11,21 @@ from core.errors import InputError
 from retrieval.checkpoints import last_checkpoint, open_workspace, weights_hash
 from retrieval.freeze import freeze, thaw
 from retrieval.mine import BankTexts, MiningRule, bank_embeddings
-from retrieval.negatives import DroppedCounts, near_duplicate_labels
+from retrieval.negatives import near_duplicate_labels
 from retrieval.pairs import TrainingPair
-from retrieval.progress import EpochRow, Progress
+from retrieval.progress import Progress, TrainingResult
 from retrieval.session import Session
 from retrieval.trainer import Precision, label_aware_loss, run, training_arguments
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
+__all__ = ["TrainingResult", "train_retriever"]
+
 # Arguments that do not change the trained weights, or that are compared by their content instead.
 _NOT_COMPARED = {
     "model", "pairs", "bank_texts", "output_dir", "score", "checkpoint_every", "resume", "log_every", "progress",
 }  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingResult:
-    """What a training run did.
-
-    Attributes:
-        model_dir: The trained model, a plain sentence-transformers folder.
-        steps: Optimiser steps, those of earlier starts included.
-        seconds: Training time of all starts, without what was lost when one was killed.
-        best_score: Best validation score, None without `score`.
-        best_epoch: Its epoch, counted from 1; the saved weights are those of its end.
-        history: One row an epoch.
-        effective_negatives: Mean unmasked columns a row, without its own positive.
-        dropped: What the guards dropped, over all minings.
-        minings: How often negatives were mined from rankings.
-        resumed: The run went on from a checkpoint.
-    """
-
-    model_dir: Path
-    steps: int
-    seconds: float
-    best_score: float | None
-    best_epoch: int | None
-    history: tuple[EpochRow, ...] = field(repr=False)
-    effective_negatives: float
-    dropped: DroppedCounts
-    minings: int
-    resumed: bool
 
 
 def train_retriever(
@@ -185,7 +158,6 @@ def train_retriever(
         learning_rate=learning_rate,
         warmup_ratio=warmup_ratio,
         weight_decay=weight_decay,
-        gradient_checkpointing=gradient_checkpointing,
         precision=precision,
         seed=seed,
         log_every=log_every,
@@ -222,6 +194,9 @@ def train_retriever(
         checkpoint_every=checkpoint_every,
         progress=Progress() if checkpoint is None else Progress.load(checkpoint),
     )
+    if gradient_checkpointing:
+        # Not through the trainer: its newer versions pass a keyword that sentence-transformers 6.0 does not know.
+        model.gradient_checkpointing_enable({"use_reentrant": False})  # the reentrant kind needs trainable embeddings
     frozen = freeze(model, embeddings=freeze_embeddings, trainable_layers=trainable_layers)
     loss = label_aware_loss(
         model,
@@ -238,7 +213,7 @@ def train_retriever(
             model.save_pretrained(str(folder), create_model_card=False)
         shutil.rmtree(work)
     args.distributed_state.wait_for_everyone()
-    return _result(session, output_dir, resumed=checkpoint is not None)
+    return session.progress.result(output_dir, resumed=checkpoint is not None)
 
 
 def _check(
@@ -269,19 +244,3 @@ def _near_duplicates(
     if threshold is None:
         return None
     return near_duplicate_labels(bank_embeddings(model, bank, batch_size=batch_size), bank.ids, threshold=threshold)
-
-
-def _result(session: Session, output_dir: Path, *, resumed: bool) -> TrainingResult:
-    progress = session.progress
-    return TrainingResult(
-        model_dir=output_dir,
-        steps=progress.history[-1].steps,
-        seconds=progress.seconds,
-        best_score=progress.best_score,
-        best_epoch=progress.best_epoch,
-        history=tuple(progress.history),
-        effective_negatives=progress.effective_negatives,
-        dropped=progress.dropped,
-        minings=progress.minings,
-        resumed=resumed,
-    )

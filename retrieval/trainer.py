@@ -38,7 +38,6 @@ def training_arguments(
     learning_rate: float,
     warmup_ratio: float,
     weight_decay: float,
-    gradient_checkpointing: bool,
     precision: Precision,
     seed: int,
     log_every: int,
@@ -57,8 +56,6 @@ def training_arguments(
         lr_scheduler_type="cosine",
         warmup_steps=warmup_ratio,  # below 1 it is a share of the steps
         weight_decay=weight_decay,
-        gradient_checkpointing=gradient_checkpointing,
-        gradient_checkpointing_kwargs={"use_reentrant": False},  # the reentrant kind needs trainable embeddings
         bf16=resolve_dtype(wanted, device) == torch.bfloat16,  # type: ignore[arg-type]
         use_cpu=device == "cpu",
         dataloader_pin_memory=device == "cuda",

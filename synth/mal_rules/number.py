@@ -155,7 +155,11 @@ TASKS = (
             r"print?",
         ),
         parameters="n",
-        draw=lambda r: (r.choice((r.randint(1101, 9899), r.randint(11, 98) * 100 + r.randint(45, 49))),),
+        draw=lambda r: (
+            r.choice(
+                (r.randint(1101, 9899), r.randint(11, 98) * 100 + r.choice((r.randint(45, 49), r.randint(51, 94))))
+            ),
+        ),
         keep=lambda n: n % 100 and n % 10,
         right=lambda n: number(_nearest(n, 100)),
         wrong=(

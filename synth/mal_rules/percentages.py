@@ -152,7 +152,10 @@ TASKS = (
             r"\( <a> \) of the \( <b> \) seats on a coach are taken. What percentage of the seats are taken?",
         ),
         parameters="a b",
-        draw=lambda r: (r.randint(3, 79), r.choice((20, 25, 40, 50, 60, 80))),
+        draw=lambda r: (
+            r.choice((r.randint(3, 79), r.choice((5, 8, 10, 16, 20, 32)))),
+            r.choice((20, 25, 40, 50, 60, 80)),
+        ),
         keep=lambda a, b: a < b and 2 * a != b and (100 * a) % b == 0,
         right=lambda a, b: measure(Fraction(100 * a, b), PERCENT),
         wrong=(

@@ -139,7 +139,7 @@ TASKS = (
             r.randint(2, 9),
             r.randint(2, 9),
             a := r.randint(2, 6),
-            b := r.choice((1, 2, 3, 4)),
+            b := r.choice((1, 1, 2, 3, 4)),
             y := r.choice("xyabt"),
             raised(y, a),
             raised(y, b),

@@ -256,3 +256,18 @@ def test_sigkill_at_any_moment(tiny_folder: Path, tmp_path: Path) -> None:
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "straight" / name).read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["killed", "straight"]
     assert json.loads((tmp_path / "killed" / "modules.json").read_text())
+
+
+@pytest.mark.parametrize(("source", "drawn"), [("bank", set(BANK)), ("seen", {3, 5, 8, 11, 14, 20})])
+def test_negatives_come_from_the_bank_or_from_seen_labels(
+    tiny: Tiny, tmp_path: Path, source: str, drawn: set[int]
+) -> None:
+    found: set[int] = set()
+
+    def score(model: SentenceTransformer) -> float:
+        for table in (tmp_path / "m.training").glob("checkpoint-*/negatives.npy"):
+            found.update(np.load(table).ravel().tolist())
+        return 0.0
+
+    train(tiny(), tmp_path / "m", epochs=3, mine_every=1, rank_window=(1, 8), negatives_from=source, score=score)
+    assert found == drawn

@@ -21,7 +21,6 @@ def arguments(model: SentenceTransformer, folder: Path, **changes: Any) -> Any: 
         "learning_rate": 1e-3,
         "warmup_ratio": 0.25,
         "weight_decay": 0.0,
-        "gradient_checkpointing": False,
         "precision": "float32",
         "seed": 3,
         "log_every": 5,

@@ -1,0 +1,130 @@
+"""Out-of-fold candidates: stage 1's rankings of the questions it is fitted on, each by a retriever that never saw it."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.errors import InputError
+from core.models import locate_model
+from core.records import Query, Question, Ranking
+from eval.groups import question_groups
+from eval.splits import question_folds
+from pipelines.job import base_model, fingerprints
+from pipelines.stage_one import StageOne, fuse
+from pipelines.stage_one_run import StageOneRun
+from pipelines.train_stage import fitted_on, trained_retriever
+from rerank.training_groups import FoldProvenance
+
+logger = logging.getLogger(__name__)
+
+ARTIFACT = "out_of_fold.parquet"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OutOfFold:
+    """Candidates to train a reranker on.
+
+    Attributes:
+        queries: The labelled queries of the fitted part.
+        candidates: Their rankings, in the same order.
+        provenance: Which retriever made which ranking, and the question groups it was fitted on.
+        groups: The question group of each query, as `provenance` counts them.
+    """
+
+    queries: list[Query]
+    candidates: list[Ranking]
+    provenance: list[FoldProvenance]
+    groups: list[int]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Fold:
+    stage: StageOne
+    queries: list[Query]
+    memory: tuple[Question, ...]
+    provenance: FoldProvenance
+
+
+def out_of_fold_candidates(run: StageOneRun) -> OutOfFold:
+    """Rank the fitted part's labelled queries as stage 1 will rank questions that are new to it.
+
+    A retriever has the questions it was fitted on by heart: a reranker trained on its candidates learns to trust an
+    order that will not be there. So each fold is ranked by a retriever trained on the other folds by the same recipe,
+    whose questions alone vote as neighbours; the fusion weights are the run's. A given retriever that was fitted on
+    none of these questions needs no folds: it ranks them all, and a query's own question group never votes.
+
+    Args:
+        run: Stage 1; its stages keep the fold retrievers (`foldK/retriever`) and the rankings (`out_of_fold.parquet`).
+
+    Raises:
+        InputError: There are fewer questions than folds, or the base model was fitted on these questions already.
+    """
+    questions = run.plan.fit
+    numbers = dict(zip([q.id for q in questions], question_groups(questions).tolist(), strict=True))
+    folds = _folds(run, numbers)
+    weights, settings = run.weights[None], run.job.settings
+    queries = run.job.queries(questions, labelled_only=True)
+
+    def make() -> list[Ranking]:
+        found: dict[str, Ranking] = {}
+        for fold in folds:
+            runs = fold.stage.runs(
+                fold.queries,
+                fold.memory,
+                thresholds=(weights.threshold,) if weights.neighbours > 0 else (),
+                lexical=weights.lexical > 0,
+            )
+            fused = fuse(runs, weights, method=settings.fusion.method, top=settings.candidates)
+            found |= {ranking.key: ranking for ranking in fused}
+        return [found[query.key] for query in queries]
+
+    made_from = {
+        "artifact": "out-of-fold candidates",
+        "retrievers": [fold.stage.made_from() for fold in folds],
+        "queries": run.queries_hash(queries),
+        "ranked": [run.queries_hash(fold.queries) for fold in folds],
+        "memory": [run.queries_hash(run.job.queries(fold.memory, labelled_only=True)) for fold in folds],
+        "weights": weights.to_json(),
+        "method": [settings.fusion.method, settings.fusion.depth],
+        "top": settings.candidates,
+    }
+    return OutOfFold(
+        queries=queries,
+        candidates=run.stages.rankings(ARTIFACT, made_from, make),
+        provenance=[fold.provenance for fold in folds],
+        groups=[numbers[query.question.id] for query in queries],
+    )
+
+
+def _folds(run: StageOneRun, numbers: dict[int, int]) -> list[_Fold]:
+    """Return the folds, their retrievers trained; one fold of all questions where the retriever knows none of them."""
+    questions = run.plan.fit
+    known = set(fingerprints(questions))
+    if run.given is not None and known.isdisjoint(fitted_on(run.given)):
+        logger.info("%s states no fit on these questions: it ranks them all, no fold is trained", run.given.name)
+        queries = run.job.queries(questions, labelled_only=True)
+        provenance = _provenance(run.given.name, queries, frozenset())
+        return [_Fold(stage=run.fitted, queries=queries, memory=questions, provenance=provenance)]
+    base = base_model(run.job.settings)
+    if already := known & fitted_on(base):
+        raise InputError(
+            f"retriever.model {base.name}: was fitted on {len(already)} of the {len(known)} questions to train on, so "
+            "no fold of them can be new to it; name a base model that was not"
+        )
+    training = run.job.settings.reranker_training
+    folds = []
+    for number, split in enumerate(question_folds(questions, k=training.folds, seed=training.seed)):
+        queries = run.job.queries(split.validation, labelled_only=True)
+        if not queries:
+            continue
+        name = f"fold{number}/retriever"
+        folder = trained_retriever(run.job, run.stages, name, split.train)
+        stage = StageOne(run.job, locate_model(str(folder)), folder.with_name("bank"))
+        fitted = frozenset(numbers[question.id] for question in split.train)
+        provenance = _provenance(name, queries, fitted)
+        folds.append(_Fold(stage=stage, queries=queries, memory=split.train, provenance=provenance))
+    return folds
+
+
+def _provenance(name: str, queries: Sequence[Query], fitted: frozenset[int]) -> FoldProvenance:
+    return FoldProvenance(model=name, ranked=frozenset(query.key for query in queries), fitted_on=fitted)

@@ -1,0 +1,160 @@
+"""Train a reranker on out-of-fold candidates of stage 1; the result is a plain sentence-transformers folder."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from core.artifacts import content_hash
+from core.device import Dtype
+from core.errors import InputError
+from core.models import LocalModel, locate_model
+from core.stage_one_fusion import fuse_with_stage_one
+from eval.splits import seen_labels
+from pipelines.cli import parse_arguments, parser, run_main
+from pipelines.job import Job, add_data_options, fingerprints, read_job
+from pipelines.measures import measure, table
+from pipelines.out_of_fold import OutOfFold, out_of_fold_candidates
+from pipelines.plan import precision_metric
+from pipelines.settings import Settings
+from pipelines.stage_one_run import StageOneRun
+from pipelines.stage_two import reranker_candidate_text, reranker_query_text, reranker_texts_hash, resolve_reranker
+from pipelines.stage_two_run import StageTwoRun
+from pipelines.stages import Stages
+from pipelines.train_stage import fitted_on
+from rerank.reranker import Reranker
+from rerank.train_cross_encoder import TrainedCrossEncoder, train_cross_encoder
+
+logger = logging.getLogger(__name__)
+
+KIND = "cross-encoder"
+DTYPES: dict[str, Dtype] = {"auto": "auto", "bf16": "bfloat16", "float32": "float32"}
+NOT_IN_RESULT = {"base", "folds", "score_weight", "checkpoint_steps"}
+"""Training settings that reach the manifest by another key, or that change no weight."""
+
+DESCRIPTION = """\
+Train a reranker (stage 2) and write it to --output, a folder for `--reranker cross-encoder:DIR`.
+
+Trains stage 1 first (or takes --retriever), and one more retriever a fold, so that the candidates which the reranker
+learns from were found by a model that never saw their question. A validation part is held out as `[split]` says: the
+reranker is not fitted on it, and MAP@25 on it is shown at the end. Everything but the reranker is kept in --work, so
+that a second training starts from the same candidates. A run that was killed goes on."""
+
+EPILOG = """\
+examples:
+  python pipelines/train_reranker.py --kind cross-encoder --train train.csv --misconceptions bank.csv \\
+      --output models/reranker
+  python pipelines/train_reranker.py ... --work runs/eedi --set reranker_training.epochs=3 \\
+      --set reranker_training.use_stage_one=true
+  python pipelines/end_to_end.py ... --reranker cross-encoder:models/reranker"""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the job that the command line asks for."""
+    made = parser(DESCRIPTION, EPILOG, config_model=Settings)
+    add_data_options(made)
+    made.add_argument("--kind", choices=[KIND], default=KIND, help="what to train (default: %(default)s)")
+    made.add_argument("--retriever", metavar="MODEL", help="use this retriever as it is: bundled:NAME, folder or hub id")
+    made.add_argument("--base", metavar="MODEL", help="start from this model; default: the retriever's weights")
+    made.add_argument("--work", type=Path, metavar="DIR", help="where stage 1 is kept (default: OUTPUT.work)")
+    options = parse_arguments(made, arguments)
+    job, given = _job(options)
+    stages = Stages(folder=options.work or job.output.with_name(f"{job.output.name}.work"))
+    one = StageOneRun(job, stages, job.train, given=given)
+    folder = trained_reranker(one, out_of_fold_candidates(one), job.output, stages)
+    two = StageTwoRun(one, f"{KIND}:{folder}")
+    measured = measure(
+        {
+            "stage 1": one.validation_candidates(),
+            "reranker alone": two.validation_alone(),
+            "fused": two.validation_rankings(with_prior=False),
+        },
+        one.plan.queries,
+        candidates="stage 1",
+        seen=seen_labels(one.plan.fit),
+        resamples=job.settings.bootstrap,
+    )
+    sys.stdout.write(
+        f"\nStages:\n{stages.summary()}\n\n"
+        f"Held-out part: {len(measured.queries)} labelled wrong answers; fusion weights fitted on its other half\n"
+        f"{table(measured)}\n\nWritten:\n  {folder}\n"
+    )
+
+
+def trained_reranker(one: StageOneRun, found: OutOfFold, output: Path, stages: Stages) -> Path:
+    """Return the folder of a cross-encoder trained by the config's recipe; reused while nothing changed.
+
+    Args:
+        one: Stage 1; with `reranker_training.patience` its held-out part chooses the epoch.
+        found: The candidates to train on.
+        output: Where the model goes.
+        stages: Records the stage.
+    """
+    job = one.job
+    base = _base(one)
+    stops_early = job.settings.reranker_training.patience is not None
+    seen_before = fitted_on(base)  # what the base has by heart, the reranker has too
+    _warn_of_overlap(base, seen_before, fingerprints(one.plan.validation))
+    made_from: dict[str, Any] = {
+        "artifact": "reranker",
+        "kind": KIND,
+        "model": base.name,
+        "revision": base.revision,
+        "texts": reranker_texts_hash(job),
+        "bank_hash": content_hash([[entry.id, reranker_candidate_text(job)(entry)] for entry in job.bank]),
+        "queries": one.queries_hash(found.queries),
+        "candidates": content_hash([[r.key, r.ids.tolist(), r.scores.tolist()] for r in found.candidates]),
+        "training": job.settings.reranker_training.model_dump(mode="json", exclude=NOT_IN_RESULT),
+        "device": job.settings.retriever.device,
+        "scored": _score_key(one) if stops_early else None,
+        "fitted_on": sorted(seen_before | set(fingerprints(one.plan.fit))),
+        "scored_on": fingerprints(one.plan.validation) if stops_early else [],
+    }
+
+    def make(folder: Path) -> None:
+        score = validation_score(one) if stops_early else None
+        _log_training(_train(job, base, found, folder, score))
+
+    # The model lies outside the work folder, but its stage is told with the others.
+    return Stages(folder=output.parent, records=stages.records).artifact(output.name, made_from, make)
+
+
+def validation_score(one: StageOneRun) -> Callable[[Reranker], float]:
+    """Return MAP@25 of a reranker in memory on the held-out part, fused with stage 1 at `score_weight`."""
+    weight = one.job.settings.reranker_training.score_weight
+    depth = resolve_reranker("identity", one.job.settings).candidates
+    queries, candidates = one.plan.queries, one.validation_candidates()
+    cut = [ranking.top(depth) for ranking in candidates]
+    metric = precision_metric(queries)
+
+    def score(reranker: Reranker) -> float:
+        reranked = reranker.rerank(queries, cut, one.job.bank)
+        return float(metric(fuse_with_stage_one(candidates, reranked, weight=weight)).mean())
+
+    return score
+
+
+def _job(options: argparse.Namespace) -> tuple[Job, LocalModel | None]:
+    found: list[LocalModel] = []
+
+    def adjust(settings: Settings) -> Settings:
+        if options.base is None:
+            return settings
+        training = settings.reranker_training.model_copy(update={"base": options.base})
+        return settings.model_copy(update={"reranker_training": training})
+
+    def check_models(settings: Settings) -> None:
+        if options.retriever is not None:
+            found.append(locate_model(options.retriever, revision=settings.retriever.revision))
+
+    def check_base(settings: Settings) -> None:
+        if settings.reranker_training.base is not None:
+            locate_model(settings.reranker_training.base)
+
+    def check_work(settings: Settings) -> None:
+        if options.work is not None and (fault := output_folder_fault(options.work)):
+            raise InputError(f"--work: {fault}")
+
+    return read_job(options, checks=(check_models, check_base, check_work), adjust=adjust), found[0] if found else None

@@ -1,0 +1,179 @@
+"""A model, files and a config small enough to run a whole pipeline in seconds; offline, on one thread."""
+
+import logging
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from core.records import Misconception, Question
+from core.tables import (
+    read_explanations,
+    read_misconceptions,
+    read_questions,
+    with_explanations,
+    write_explanations,
+    write_misconceptions,
+    write_questions,
+)
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "data" / "sample"
+TINY_CONFIG = """\
+candidates = 30
+threads = 1
+bootstrap = 100
+
+[split]
+validation_share = 0.3
+unseen_share = 0.3
+
+[retriever]
+model = "{model}"
+max_length = 64
+batch_size = 32
+
+[training]
+epochs = 2
+batch_size = 16
+negatives = 1
+mine_every = 1
+window_to = 20
+learning_rate = 1e-3
+
+[neighbours]
+thresholds = [0.5]
+weights = [0.0, 0.5, 1.0]
+"""
+
+
+class TinyFiles(NamedTuple):
+    """Small input files, cut from the sample."""
+
+    train: Path
+    test: Path
+    misconceptions: Path
+    explanations: Path
+
+
+class Process(NamedTuple):
+    """How a pipeline's process starts: for tests that start and kill it themselves."""
+
+    command: list[str]
+    environment: dict[str, str]
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Put back what a pipeline's `main` sets up: messages, warnings, environment."""
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    with warnings.catch_warnings():
+        yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture(scope="session")
+def tiny_bank() -> tuple[Misconception, ...]:
+    """The sample's bank, with explanations."""
+    return with_explanations(
+        read_misconceptions(SAMPLE / "misconceptions.csv"), read_explanations([SAMPLE / "explanations.csv"])
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_questions() -> tuple[list[Question], list[Question]]:
+    """60 training and 20 test questions of the sample."""
+    train = read_questions(SAMPLE / "train.csv").questions[:60]
+    test = read_questions(SAMPLE / "test.csv").questions[:20]
+    return list(train), list(test)
+
+
+@pytest.fixture(scope="session")
+def tiny_files(
+    tmp_path_factory: pytest.TempPathFactory,
+    tiny_bank: tuple[Misconception, ...],
+    tiny_questions: tuple[list[Question], list[Question]],
+) -> TinyFiles:
+    """The same as files; tests must not change them."""
+    folder = tmp_path_factory.mktemp("files")
+    files = TinyFiles(*(folder / f"{name}.csv" for name in TinyFiles._fields))
+    train, test = tiny_questions
+    write_questions(files.train, train)
+    write_questions(files.test, test)
+    write_misconceptions(files.misconceptions, tiny_bank)
+    write_explanations(files.explanations, tiny_bank)
+    return files
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory, tiny_bank: tuple[Misconception, ...]) -> Path:
+    """A sentence-transformers folder: a BERT of two layers of 32 with seeded random weights, the bank's words."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    words = sorted({word for entry in tiny_bank for word in entry.name.lower().split() if word.isalpha()})
+    marks = sorted({mark for entry in tiny_bank for mark in entry.name.lower()} | set("0123456789+-=()/^.,:"))
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *marks, *(f"##{mark}" for mark in marks), *words]
+    vocabulary = {piece: place for place, piece in enumerate(dict.fromkeys(piece for piece in pieces if piece.strip()))}
+    bare = tmp_path_factory.mktemp("bare")
+    torch.manual_seed(1)
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=128,
+    )
+    BertModel(config).save_pretrained(bare)
+    BertTokenizerFast(vocab=vocabulary, model_max_length=128).save_pretrained(bare)
+    model = SentenceTransformer(modules=[Transformer(str(bare)), Pooling(32), Normalize()], device="cpu")
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    model.save_pretrained(str(folder), create_model_card=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_config(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
+    """A config that trains the tiny model for two short epochs on one thread."""
+    path = tmp_path_factory.mktemp("config") / "tiny.toml"
+    path.write_text(TINY_CONFIG.format(model=tiny_model.as_posix()), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def pipeline_process() -> Callable[..., Process]:
+    """Give the command line and environment of `python pipelines/SCRIPT ARGUMENTS`."""
+
+    def start(script: str, *arguments: object) -> Process:
+        name = script.removeprefix("pipelines/").removesuffix(".py")
+        command = [sys.executable, f"pipelines/{name}.py", *map(str, arguments)]
+        fixed = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "PYTHONHASHSEED": "0"}
+        return Process(command, {**os.environ, **fixed})
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def run_pipeline(
+    pipeline_process: Callable[..., Process],
+) -> Callable[..., "subprocess.CompletedProcess[str]"]:
+    """Run `python pipelines/SCRIPT ARGUMENTS` to its end: `run_pipeline("end_to_end", "--train", path, …)`."""
+
+    def run(script: str, *arguments: object) -> "subprocess.CompletedProcess[str]":
+        process = pipeline_process(script, *arguments)
+        return subprocess.run(
+            process.command, cwd=ROOT, env=process.environment, capture_output=True, text=True, check=False
+        )
+
+    return run
