@@ -77,7 +77,7 @@ def main(arguments: list[str] | None = None) -> None:
     queries = job.queries(job.test)
     final = two.rankings(queries)
     stages.timed("submission.csv", lambda: write_submission(job.output / "submission.csv", final, job.test, job.bank))
-    measured, how = _measure(job, one, two, queries, final, "given" if given else "trained")
+    measured, how = _measure(job, one, two, queries, final)
     stages.timed("metrics.json and report.html", lambda: _write_numbers(job, one, two, measured, how, given))
     stages.write_run({"command": sys.argv, "total_seconds": round(time.perf_counter() - started, 3), **_machine()})
     _tell(job, stages, measured, how, time.perf_counter() - started)
@@ -113,7 +113,7 @@ def _job(options: argparse.Namespace) -> tuple[Job, LocalModel | None]:
 
 
 def _measure(
-    job: Job, one: StageOneRun, two: StageTwoRun, queries: list[Query], final: list[Ranking], origin: str
+    job: Job, one: StageOneRun, two: StageTwoRun, queries: list[Query], final: list[Ranking]
 ) -> tuple[Measured, str]:
     """Measure on the test labels where there are any, else on the held-out part of the training file."""
     on_test = any(query.labels for query in queries)
@@ -122,7 +122,9 @@ def _measure(
     zero_shot = one.zero_shot_rankings(asked)
     if zero_shot is not None:
         runs["zero-shot"] = zero_shot
-    runs[f"{origin} retriever"] = one.dense(queries) if on_test else one.validation_dense()
+    runs["trained retriever" if one.given is None else "given retriever"] = (
+        one.dense(queries) if on_test else one.validation_dense()
+    )
     fused = one.candidates(queries) if on_test else one.validation_candidates()
     runs["stage 1"] = fused
     if two.chosen.kind != "identity":

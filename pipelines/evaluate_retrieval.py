@@ -33,7 +33,8 @@ Measure stage 1 on its own: BM25 and TF-IDF, the untrained model, the trained on
 With --folds K every question is scored once by a model that never saw it (questions that repeat under other ids stay
 together). With --unseen SHARE one validation part is made in which that share of the wrong answers carries a label that
 training never shows; 0.6 is about what the competition's private test had. Fusion weights are fitted inside each
-training part, never on the scored one. With --retriever MODEL that model is measured as it is."""
+training part, never on the scored one, for the share of unseen labels that `fusion.unseen_share` expects (with
+--unseen SHARE that share, unless the config says otherwise). With --retriever MODEL that model is measured as it is."""
 
 EPILOG = """\
 examples:
@@ -87,7 +88,13 @@ def _job(options: argparse.Namespace) -> tuple[Job, LocalModel | None]:
         if options.only_fold is not None and not 0 <= options.only_fold < (options.folds or 5):
             raise InputError(f"--only-fold {options.only_fold}: expected 0 to {(options.folds or 5) - 1}")
 
-    return read_job(options, checks=(check,)), found[0] if found else None
+    def adjust(settings: Settings) -> Settings:
+        if options.unseen is None or settings.fusion.unseen_share is not None:
+            return settings
+        fusion = settings.fusion.model_copy(update={"unseen_share": options.unseen})
+        return settings.model_copy(update={"fusion": fusion})
+
+    return read_job(options, checks=(check,), adjust=adjust), found[0] if found else None
 
 
 def _splits(job: Job, options: argparse.Namespace) -> dict[str, Split]:

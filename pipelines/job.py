@@ -166,13 +166,24 @@ def check_length(model: LocalModel, settings: Settings) -> None:
     Raises:
         ConfigError: `retriever.max_length` is beyond the model's limit.
     """
+    check_positions(model, settings.retriever.max_length, "retriever.max_length")
+
+
+def check_positions(model: LocalModel, length: int, key: str) -> None:
+    """Refuse a length in tokens that a model has no positions for.
+
+    Args:
+        model: The model; one whose config states no limit passes.
+        length: Tokens.
+        key: The config's key of that length, for the message.
+
+    Raises:
+        ConfigError: The length is beyond the model's limit.
+    """
     file = model.folder / "config.json"
     most = json.loads(file.read_text(encoding="utf-8")).get("max_position_embeddings") if file.is_file() else None
-    if isinstance(most, int) and settings.retriever.max_length > most:
-        raise ConfigError(
-            f"retriever.max_length: expected at most {most} tokens for model '{model.name}', "
-            f"came {settings.retriever.max_length}"
-        )
+    if isinstance(most, int) and length > most:
+        raise ConfigError(f"{key}: expected at most {most} tokens for model '{model.name}', came {length}")
 
 
 def _set_threads(threads: int | None) -> None:

@@ -1,4 +1,4 @@
-"""Out-of-fold candidates: stage 1's rankings of the questions it is fitted on, each by a retriever that never saw it."""
+"""Out-of-fold candidates: rankings of the questions that stage 1 is fitted on, by retrievers that never saw them."""
 
 import logging
 from collections.abc import Sequence
@@ -10,8 +10,9 @@ from core.records import Query, Question, Ranking
 from eval.groups import question_groups
 from eval.splits import question_folds
 from pipelines.job import base_model, fingerprints
-from pipelines.stage_one import StageOne, fuse
+from pipelines.stage_one import StageOne
 from pipelines.stage_one_run import StageOneRun
+from pipelines.stage_one_weights import fuse
 from pipelines.train_stage import fitted_on, trained_retriever
 from rerank.training_groups import FoldProvenance
 

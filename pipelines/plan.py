@@ -14,7 +14,7 @@ from eval.splits import Split, question_folds, seen_labels, unseen_split
 from pipelines.halves import halves
 from pipelines.job import Job
 from pipelines.settings import SplitSettings
-from pipelines.stage_one import unseen_rows
+from pipelines.stage_one_weights import unseen_rows
 
 logger = logging.getLogger(__name__)
 

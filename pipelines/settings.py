@@ -25,7 +25,7 @@ class SplitSettings(StrictModel):
         0.2, description="Share of the training file's questions held out for fitting weights and for metrics."
     )
     unseen_share: Share | None = Field(
-        0.3, description="Share of the validation queries whose label never occurs in training; null: as it falls."
+        None, description="Share of the validation queries whose label never occurs in training; null: as it falls."
     )
     seed: int = 0
 
@@ -80,6 +80,7 @@ class TrainingSettings(StrictModel):
         0.98, description="Bank entries this similar to the label (cosine of names, base model) are no negatives."
     )
     hint_dropout: Share = Field(0.3, description="Share of rows trained without their hint.")
+    base_share: Share = Field(0.2, description="Share of the untrained weights in the saved ones (WiSE-FT); 0 is off.")
     warmup_ratio: Share = 0.05
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     precision: Literal["auto", "bf16", "float32"] = "auto"

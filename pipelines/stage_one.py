@@ -1,8 +1,7 @@
-"""Stage 1 at work: a retriever over the bank, with neighbours and BM25 fused in at weights fitted on an inner split."""
+"""Stage 1 at work: a retriever over the bank, with neighbours and BM25 beside it."""
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,11 @@ from typing import Any
 import numpy as np
 
 from core.artifacts import content_hash, sweep_temporaries
-from core.fitting import fit_weights, reweighted_mean
-from core.fusion import fuse_scores, reciprocal_rank_fusion
 from core.models import LocalModel
-from core.records import FloatArray, IntArray, Query, Question, Ranking
+from core.records import IntArray, Query, Question, Ranking
 from eval.groups import question_groups
-from eval.splits import seen_labels
 from pipelines.job import Job
+from pipelines.stage_one_weights import StageOneRuns
 from pipelines.train_stage import load_encoder
 from retrieval.bank import BankEmbeddings, embed_bank
 from retrieval.encoder import Embeddings, SentenceEncoder
@@ -28,34 +25,6 @@ from retrieval.text import query_text
 from retrieval.top import top_rankings
 
 logger = logging.getLogger(__name__)
-
-QueryMetric = Callable[[Sequence[Ranking]], FloatArray]
-"""Rankings of labelled queries -> one value a query, higher is better."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class StageOneWeights:
-    """How the retrievers are fused: the dense one has weight 1."""
-
-    threshold: float
-    neighbours: float
-    lexical: float
-
-    def to_json(self) -> dict[str, float]:
-        """Return the weights for a file."""
-        return asdict(self)
-
-
-DENSE_ONLY = StageOneWeights(threshold=0.0, neighbours=0.0, lexical=0.0)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class StageOneRuns:
-    """What each retriever says of the same queries: `neighbours` holds a run per threshold tried."""
-
-    dense: list[Ranking]
-    neighbours: dict[float, list[Ranking]]
-    lexical: list[Ranking] | None
 
 
 class StageOne:
@@ -71,6 +40,7 @@ class StageOne:
         self.job = job
         self.model = model
         self._cache = cache
+        self._vectors: dict[str, Embeddings] = {}
 
     def made_from(self) -> dict[str, Any]:
         """Return what every ranking of this retriever depends on, for manifests."""
@@ -133,8 +103,14 @@ class StageOne:
         return self._bank
 
     def embed_queries(self, queries: Sequence[Query]) -> Embeddings:
-        """Return the queries' embeddings, float32, shape (n, d)."""
-        return self.encoder.encode_queries([query_text(query, self.job.forms.query) for query in queries])
+        """Return the queries' embeddings, float32, shape (n, d); each text is encoded once in a run."""
+        texts = [query_text(query, self.job.forms.query) for query in queries]
+        new = [text for text in dict.fromkeys(texts) if text not in self._vectors]
+        if new or not texts:
+            self._vectors.update(zip(new, found := self.encoder.encode_queries(new), strict=True))
+            if not texts:
+                return found
+        return np.stack([self._vectors[text] for text in texts])
 
     def dense(self, queries: Sequence[Query], *, top_n: int, embedded: Embeddings | None = None) -> list[Ranking]:
         """Return the dense rankings alone."""
@@ -212,85 +188,3 @@ class StageOne:
             Ranking(key=run.key, ids=run.ids, scores=run.scores / run.scores[0]) if run.scores[0] > 0 else run
             for run in runs
         ]
-
-
-def fuse(runs: StageOneRuns, weights: StageOneWeights, *, method: str, top: int) -> list[Ranking]:
-    """Fuse the retrievers' runs at given weights, by scores or by reciprocal rank.
-
-    Args:
-        runs: What the retrievers said.
-        weights: Their weights; a retriever at weight 0 is left out.
-        method: `scores` or `reciprocal_rank`.
-        top: Entries to keep.
-    """
-    parts, shares = [runs.dense], [1.0]
-    if weights.neighbours > 0:
-        parts.append(runs.neighbours[weights.threshold])
-        shares.append(weights.neighbours)
-    if weights.lexical > 0 and runs.lexical is not None:
-        parts.append(runs.lexical)
-        shares.append(weights.lexical)
-    if len(parts) == 1:
-        return [ranking.top(top) for ranking in runs.dense]
-    if method == "reciprocal_rank":
-        # Among entries without a voter the order is that of their ids and means nothing: ranks would read it.
-        parts = [[_voted(ranking) for ranking in part] for part in parts]
-        return reciprocal_rank_fusion(parts, weights=shares, top=top)
-    return fuse_scores(parts, weights=shares, top=top)
-
-
-def _voted(ranking: Ranking) -> Ranking:
-    return ranking.top(int((ranking.scores > 0).sum()))
-
-
-def fit_stage_one(
-    job: Job, runs: StageOneRuns, rows: Sequence[int], unseen: Sequence[bool], metric: QueryMetric
-) -> StageOneWeights:
-    """Fit the fusion weights on some rows of an inner split that no model was fitted on.
-
-    Args:
-        job: The job; its config holds the grids and the share of unseen labels to fit for.
-        runs: What the retrievers said of the split's queries.
-        rows: Which of its queries to fit on.
-        unseen: For every query of the split, whether none of its labels occurs in training.
-        metric: The value of each query's ranking.
-    """
-    settings = job.settings
-    part = StageOneRuns(
-        dense=[runs.dense[row] for row in rows],
-        neighbours={key: [run[row] for row in rows] for key, run in runs.neighbours.items()},
-        lexical=None if runs.lexical is None else [runs.lexical[row] for row in rows],
-    )
-    mask = [unseen[row] for row in rows]
-    share = expected_share(job, mask)
-
-    def score(point: tuple[float, ...]) -> float:
-        weights = StageOneWeights(threshold=point[0], neighbours=point[1], lexical=point[2])
-        return reweighted_mean(metric(fuse(part, weights, method=settings.fusion.method, top=25)), mask, share)
-
-    neighbours = settings.neighbours
-    grids = [
-        neighbours.thresholds if runs.neighbours else (0.0,),
-        neighbours.weights if runs.neighbours else (0.0,),
-        settings.lexical.weights,
-    ]
-    start = [grid[len(grid) // 2] for grid in grids]
-    fitted = fit_weights(grids, score, start=start)
-    threshold, neighbour_weight, lexical_weight = fitted.values
-    return StageOneWeights(threshold=threshold, neighbours=neighbour_weight, lexical=lexical_weight)
-
-
-def expected_share(job: Job, mask: Sequence[bool]) -> float:
-    """Return the share of unseen labels to fit for: the config's, or the rows' own where it states none.
-
-    Where the rows hold only one kind, that kind's share is all there is to fit for.
-    """
-    own = sum(mask) / len(mask) if mask else 0.0
-    asked = job.settings.fusion.unseen_share
-    return own if asked is None or own in (0.0, 1.0) else asked
-
-
-def unseen_rows(queries: Sequence[Query], train: Sequence[Question]) -> list[bool]:
-    """Return for every query whether none of its labels has an example in `train`."""
-    seen = seen_labels(train)
-    return [seen.isdisjoint(query.labels) for query in queries]

@@ -12,7 +12,8 @@ from core.models import LocalModel, locate_model
 from core.records import Query, Question, Ranking
 from pipelines.job import Job, base_model
 from pipelines.plan import Plan, make_plan, precision_metric
-from pipelines.stage_one import StageOne, StageOneRuns, StageOneWeights, fit_stage_one, fuse
+from pipelines.stage_one import StageOne
+from pipelines.stage_one_weights import StageOneRuns, StageOneWeights, fit_stage_one, fuse
 from pipelines.stages import Stages
 from pipelines.train_stage import trained_retriever
 from retrieval.text import query_text
@@ -158,14 +159,15 @@ class StageOneRun:
 
     def _test_runs(self, queries: Sequence[Query]) -> StageOneRuns:
         weights = self.weights[None]
-        if "test" not in self._runs:
-            self._runs["test"] = self.final.runs(
+        key = self.queries_hash(queries)
+        if key not in self._runs:
+            self._runs[key] = self.final.runs(
                 queries,
                 self.questions,
                 thresholds=(weights.threshold,) if weights.neighbours > 0 else (),
                 lexical=weights.lexical > 0,
             )
-        return self._runs["test"]
+        return self._runs[key]
 
     def _fused(self, runs: StageOneRuns, weights: StageOneWeights) -> list[Ranking]:
         settings = self.job.settings

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from core.artifacts import content_hash, read_manifest, require_match
+from core.artifacts import content_hash, require_match
 from core.errors import ConfigError, ModelError, did_you_mean
 from core.fitting import fit_weight, reweighted_mean
 from core.fusion import add_unseen_prior
@@ -18,7 +18,8 @@ from core.stage_one_fusion import fuse_with_stage_one
 from pipelines.job import Job
 from pipelines.plan import Plan, precision_metric
 from pipelines.settings import RerankerSettings, Settings
-from pipelines.stage_one import expected_share
+from pipelines.stage_one_weights import expected_share
+from pipelines.train_stage import own_manifest
 from rerank.cross_encoder import CrossEncoderReranker
 from rerank.identity import IdentityReranker
 from rerank.reranker import Reranker
@@ -136,9 +137,9 @@ def check_reranker_texts(job: Job, chosen: RerankerSettings) -> None:
     Raises:
         ArtifactMismatchError: The texts differ.
     """
-    folder = locate_model(chosen.model).folder if chosen.model else None
-    if folder is not None and read_manifest(folder) is not None:
-        require_match(folder, {"texts": reranker_texts_hash(job)})
+    model = locate_model(chosen.model) if chosen.model else None
+    if model is not None and own_manifest(model):
+        require_match(model.folder, {"texts": reranker_texts_hash(job)})
 
 
 def open_reranker(job: Job, chosen: RerankerSettings) -> Reranker:

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from core.artifacts import content_hash, write_json
+from core.models import locate_model
 from core.records import Query, Ranking
 from eval.splits import seen_labels
+from pipelines.job import fingerprints
 from pipelines.stage_one_run import HALVES, Half, StageOneRun
 from pipelines.stage_two import (
     StageTwoWeights,
@@ -20,6 +22,7 @@ from pipelines.stage_two import (
     reranker_made_from,
     resolve_reranker,
 )
+from pipelines.train_stage import fitted_on
 from rerank.reranker import Reranker
 
 logger = logging.getLogger(__name__)
@@ -88,7 +91,9 @@ class StageTwoRun:
     def validation_seconds(self) -> float | None:
         """Return how long the held-out queries took to rerank in this run, loading included; None where reused."""
         name = self._artifact("validation_reranked")
-        return next((record.seconds for record in self.stages.records if record.name == name and not record.reused), None)
+        return next(
+            (record.seconds for record in self.stages.records if record.name == name and not record.reused), None
+        )
 
     def rankings(self, queries: Sequence[Query], *, with_prior: bool = True) -> list[Ranking]:
         """Return the final rankings of test queries.
@@ -137,6 +142,7 @@ class StageTwoRun:
         candidates = self.stage_one.validation_candidates()
         reranked = self.reranked_validation()
         plan = self.stage_one.plan
+        self._warn_of_overlap(fingerprints(plan.validation))
         seen = seen_labels(plan.fit)
         fitted = {
             half: fit_stage_two(self.job, plan, self.chosen, candidates, reranked, half=half, seen=seen)
@@ -144,6 +150,17 @@ class StageTwoRun:
         }
         logger.info("stage-2 weights (%s): %s", self.spec, fitted[None])
         write_json(path, {"all" if half is None else f"half{half}": w.to_json() for half, w in fitted.items()})
+
+    def _warn_of_overlap(self, held_out: Sequence[str]) -> None:
+        model = locate_model(self.chosen.model) if self.chosen.model else None
+        if overlap := len(fitted_on(model).intersection(held_out)):
+            logger.warning(
+                "warning: reranker %s was fitted on %d of the %d questions that its weight is fitted on: it will be "
+                "trusted too much; train one with the same --train and the same [split]",
+                self.spec,
+                overlap,
+                len(held_out),
+            )
 
 
 def _without_prior(weights: StageTwoWeights) -> StageTwoWeights:

@@ -10,11 +10,20 @@ from typing import Any
 from core.artifacts import content_hash
 from core.device import Dtype
 from core.errors import InputError
+from core.inputs import output_folder_fault
 from core.models import LocalModel, locate_model
 from core.stage_one_fusion import fuse_with_stage_one
 from eval.splits import seen_labels
 from pipelines.cli import parse_arguments, parser, run_main
-from pipelines.job import Job, add_data_options, fingerprints, read_job
+from pipelines.job import (
+    Job,
+    add_data_options,
+    base_model,
+    check_length,
+    check_positions,
+    fingerprints,
+    read_job,
+)
 from pipelines.measures import measure, table
 from pipelines.out_of_fold import OutOfFold, out_of_fold_candidates
 from pipelines.plan import precision_metric
@@ -56,7 +65,9 @@ def main(arguments: list[str] | None = None) -> None:
     made = parser(DESCRIPTION, EPILOG, config_model=Settings)
     add_data_options(made)
     made.add_argument("--kind", choices=[KIND], default=KIND, help="what to train (default: %(default)s)")
-    made.add_argument("--retriever", metavar="MODEL", help="use this retriever as it is: bundled:NAME, folder or hub id")
+    made.add_argument(
+        "--retriever", metavar="MODEL", help="use this retriever as it is: bundled:NAME, folder or hub id"
+    )
     made.add_argument("--base", metavar="MODEL", help="start from this model; default: the retriever's weights")
     made.add_argument("--work", type=Path, metavar="DIR", help="where stage 1 is kept (default: OUTPUT.work)")
     options = parse_arguments(made, arguments)
@@ -145,16 +156,94 @@ def _job(options: argparse.Namespace) -> tuple[Job, LocalModel | None]:
         training = settings.reranker_training.model_copy(update={"base": options.base})
         return settings.model_copy(update={"reranker_training": training})
 
-    def check_models(settings: Settings) -> None:
+    def check_retriever(settings: Settings) -> None:
         if options.retriever is not None:
             found.append(locate_model(options.retriever, revision=settings.retriever.revision))
+            check_length(found[0], settings)
 
     def check_base(settings: Settings) -> None:
-        if settings.reranker_training.base is not None:
-            locate_model(settings.reranker_training.base)
+        named = settings.reranker_training.base
+        base = locate_model(named) if named else found[0] if found else base_model(settings)
+        check_positions(base, settings.reranker_training.max_length, "reranker_training.max_length")
 
     def check_work(settings: Settings) -> None:
         if options.work is not None and (fault := output_folder_fault(options.work)):
             raise InputError(f"--work: {fault}")
 
-    return read_job(options, checks=(check_models, check_base, check_work), adjust=adjust), found[0] if found else None
+    return read_job(options, checks=(check_retriever, check_base, check_work), adjust=adjust), found[
+        0
+    ] if found else None
+
+
+def _base(one: StageOneRun) -> LocalModel:
+    name = one.job.settings.reranker_training.base
+    return one.fitted.model if name is None else locate_model(name)
+
+
+def _warn_of_overlap(base: LocalModel, seen: frozenset[str], validation: list[str]) -> None:
+    if overlap := len(seen.intersection(validation)):
+        logger.warning(
+            "warning: %s was fitted on %d of the %d held-out questions: numbers on them are too good, and "
+            "ablate_rerankers.py will refuse the result",
+            base.name,
+            overlap,
+            len(validation),
+        )
+
+
+def _score_key(one: StageOneRun) -> str:
+    """Return what the validation score depends on, besides the model."""
+    weight = one.job.settings.reranker_training.score_weight
+    rows = [[ranking.key, ranking.ids.tolist()] for ranking in one.validation_candidates()]
+    return content_hash([weight, rows, one.queries_hash(one.plan.queries)])
+
+
+def _train(
+    job: Job, base: LocalModel, found: OutOfFold, folder: Path, score: Callable[[Reranker], float] | None
+) -> TrainedCrossEncoder:
+    training = job.settings.reranker_training
+    return train_cross_encoder(
+        base.folder,
+        found.queries,
+        found.candidates,
+        job.bank,
+        query_text=reranker_query_text(job),
+        candidate_text=reranker_candidate_text(job),
+        output_dir=folder,
+        epochs=training.epochs,
+        group_size=training.group_size,
+        window=training.window,
+        batch_queries=training.batch_queries,
+        micro_queries=training.micro_queries,
+        learning_rate=training.learning_rate,
+        warmup=training.warmup_ratio,
+        weight_decay=training.weight_decay,
+        dropout=training.dropout,
+        hint_dropout=training.hint_dropout,
+        max_length=training.max_length,
+        use_stage_one=training.use_stage_one,
+        stage_one_weight=training.stage_one_weight,
+        provenance=found.provenance,
+        groups=found.groups,
+        seed=training.seed,
+        device=job.settings.retriever.device,
+        precision=DTYPES[training.precision],
+        score=score,
+        patience=training.patience,
+        checkpoint_steps=training.checkpoint_steps,
+    )
+
+
+def _log_training(result: TrainedCrossEncoder) -> None:
+    scores = ", ".join(f"{score:.4f}" for score in result.scores)
+    logger.info(
+        "trained %d epochs over %d groups; losses %s%s",
+        result.epochs,
+        result.groups,
+        ", ".join(f"{loss:.4f}" for loss in result.losses),
+        f"; validation MAP@25 {scores}, epoch {result.best_epoch} kept" if scores else "",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main, go_on="Run the same command again to go on from the last epoch."))

@@ -97,11 +97,15 @@ def trained_retriever(
 
 def fitted_on(model: LocalModel | None) -> frozenset[str]:
     """Return the fingerprints of the questions that a model of this project was fitted on; none where unknown."""
+    return frozenset(own_manifest(model).get("fitted_on") or ())
+
+
+def own_manifest(model: LocalModel | None) -> dict[str, Any]:
+    """Return what a model of this project was made from; empty where the model is somebody else's."""
     try:
-        manifest = read_manifest(model.folder) if model is not None else None
+        return (read_manifest(model.folder) if model is not None else None) or {}
     except InputError:
-        return frozenset()  # the folder's `manifest.json` is somebody else's, and so is the model
-    return frozenset(manifest.get("fitted_on", ())) if manifest else frozenset()
+        return {}  # the folder's `manifest.json` is somebody else's, and so is the model
 
 
 def load_encoder(job: Job, folder: Path | str) -> SentenceEncoder:
@@ -109,6 +113,7 @@ def load_encoder(job: Job, folder: Path | str) -> SentenceEncoder:
 
     A folder that this project trained names its own pooling; the config's pooling is for bare transformers.
     """
+    _quiet_loading()
     retriever = job.settings.retriever
     own = (Path(folder) / "modules.json").is_file()
     return SentenceEncoder.load(
@@ -131,6 +136,7 @@ def _train(
     folder: Path,
     score: "Callable[[SentenceTransformer], float] | None",
 ) -> TrainingResult:
+    _quiet_loading()
     training, retriever = job.settings.training, job.settings.retriever
     base = base_model(job.settings)
     own = (base.folder / "modules.json").is_file()
@@ -159,6 +165,7 @@ def _train(
         near_duplicate_threshold=training.near_duplicate_threshold,
         unique_columns=True,
         hint_dropout=training.hint_dropout,
+        base_share=training.base_share,
         query_prompt=retriever.query_prompt,
         document_prompt=retriever.document_prompt,
         warmup_ratio=training.warmup_ratio,
@@ -176,6 +183,13 @@ def _train(
     )
     _log_training(result)
     return result
+
+
+def _quiet_loading() -> None:
+    """Keep back the bars that transformers draws for every file it loads or writes."""
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
 
 
 def _log_training(result: TrainingResult) -> None:

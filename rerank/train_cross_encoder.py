@@ -98,7 +98,7 @@ def train_cross_encoder(
 ) -> TrainedCrossEncoder:
     """Train a cross-encoder and save it to `output_dir`, replacing what is there as a whole.
 
-    Progress is kept in a folder beside it (`.NAME.progress`) until the end. On a CPU with a fixed number of threads a
+    Progress is kept in a folder beside it (`NAME.training`) until the end. On a CPU with a fixed number of threads a
     run that was killed and started again ends with the same weights as one that was not.
 
     Args:
@@ -189,7 +189,7 @@ def train_cross_encoder(
         micro_groups=micro_queries or batch_queries,
     )
     output = Path(output_dir)
-    progress = output.parent / f".{output.name}.progress"
+    progress = output.with_name(f"{output.name}.training")
     if not resume:
         shutil.rmtree(progress, ignore_errors=True)
     texts = [query_text(query) for query in queries]

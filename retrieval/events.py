@@ -62,7 +62,15 @@ class SessionEvents:
         due = session.score is not None and (last or (progress.epoch + 1) % session.evaluate_every == 0)
         score = self.trainer.take_score() if due else None
         row = progress.close_epoch(steps=state.global_step, score=score)
-        _log.info("%s", row)
+        scored = "" if score is None else f", score {score:.4f}"
+        _log.info(
+            "epoch %d of %d: loss %.4f, %.0f effective negatives a row%s",
+            row.epoch,
+            session.epochs,
+            row.loss,
+            row.effective_negatives,
+            scored,
+        )
         if score is not None and progress.judge(score, patience=session.patience):
             self.trainer.save_best()
         if progress.stopped:

@@ -15,6 +15,7 @@ from retrieval.negatives import near_duplicate_labels
 from retrieval.pairs import TrainingPair
 from retrieval.progress import Progress, TrainingResult
 from retrieval.session import Session
+from retrieval.soup import blend_weights, copy_weights
 from retrieval.trainer import Precision, label_aware_loss, run, training_arguments
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def train_retriever(
     near_duplicate_threshold: float | None = None,
     unique_columns: bool = False,
     hint_dropout: float = 0.0,
+    base_share: float = 0.0,
     query_prompt: str = "",
     document_prompt: str = "",
     warmup_ratio: float = 0.05,
@@ -102,6 +104,7 @@ def train_retriever(
             other's mined negatives; None switches it off.
         unique_columns: Count an id that stands in several columns of a batch once.
         hint_dropout: Share of the hints left out, drawn anew each epoch.
+        base_share: Share of the untrained weights in the saved ones, see `blend_weights`; 0 keeps the trained ones.
         query_prompt: Put before each query text.
         document_prompt: Put before each bank text.
         warmup_ratio: Share of the steps in which the learning rate rises from 0; below 1.
@@ -137,6 +140,7 @@ def train_retriever(
         evaluate_every=evaluate_every,
         batch_size=batch_size,
     )
+    base = copy_weights(model) if base_share else {}
     output_dir = Path(output_dir)
     work = output_dir.with_name(f"{output_dir.name}.training")
     pairs = [_prompted(pair, query_prompt) for pair in pairs]
@@ -208,6 +212,8 @@ def train_retriever(
     )
     run(session, args, loss, checkpoint)
     thaw(frozen)
+    if base_share:
+        blend_weights(model, base, base_share=base_share)
     if args.process_index == 0:
         with atomic_path(output_dir) as folder:
             model.save_pretrained(str(folder), create_model_card=False)

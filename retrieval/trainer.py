@@ -151,7 +151,13 @@ class TrainerParts(_LibraryTrainer):  # type: ignore[misc]
         """Log what the library logs, and the effective negatives of the same steps."""
         if "loss" in logs:
             logs = {**logs, "effective_negatives": self.read_meter()}
-            _log.info("step %d: %s", self.state.global_step, logs)
+            _log.info(
+                "step %d: loss %.4f, learning rate %.2e, %.0f effective negatives a row",
+                self.state.global_step,
+                logs["loss"],
+                logs.get("learning_rate", 0.0),
+                logs["effective_negatives"],
+            )
         super().log(logs, start_time)
 
     def take_score(self) -> float:

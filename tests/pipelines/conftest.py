@@ -1,11 +1,12 @@
 """A model, files and a config small enough to run a whole pipeline in seconds; offline, on one thread."""
 
+import argparse
 import logging
 import os
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,8 @@ from core.tables import (
     write_misconceptions,
     write_questions,
 )
+from pipelines.cli import run_main
+from pipelines.job import Job, read_job
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "data" / "sample"
@@ -78,6 +81,20 @@ def logging_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
     root.handlers[:] = handlers
     root.setLevel(level)
+
+
+@pytest.fixture
+def invoke(capsys: pytest.CaptureFixture[str]) -> Callable[..., "subprocess.CompletedProcess[str]"]:
+    """Run a pipeline's `main` in this process as its command line would: `invoke(main, "--train", path, …)`."""
+
+    def run(main: Callable[[list[str]], None], *arguments: object) -> "subprocess.CompletedProcess[str]":
+        capsys.readouterr()
+        given = [str(argument) for argument in arguments]
+        status = run_main(lambda: main(given))
+        captured = capsys.readouterr()
+        return subprocess.CompletedProcess(given, status, captured.out, captured.err)
+
+    return run
 
 
 @pytest.fixture(scope="session")
@@ -149,6 +166,26 @@ def tiny_config(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> P
     path = tmp_path_factory.mktemp("config") / "tiny.toml"
     path.write_text(TINY_CONFIG.format(model=tiny_model.as_posix()), encoding="utf-8")
     return path
+
+
+@pytest.fixture
+def tiny_job(tmp_path: Path, tiny_files: TinyFiles, tiny_config: Path) -> Callable[..., Job]:
+    """Read the tiny files as a pipeline does: `tiny_job("training.epochs=1", explanations=True)`."""
+
+    def read(*overrides: str, explanations: bool = False, hints: Sequence[Path] = ()) -> Job:
+        options = argparse.Namespace(
+            config=tiny_config,
+            overrides=list(overrides),
+            train=tiny_files.train,
+            test=tiny_files.test,
+            misconceptions=tiny_files.misconceptions,
+            output=tmp_path / "out",
+            hints=list(hints),
+            explanations=[tiny_files.explanations] if explanations else [],
+        )
+        return read_job(options, needs_test=True)
+
+    return read
 
 
 @pytest.fixture(scope="session")
