@@ -100,7 +100,13 @@ def fit_stage_one(
     ]
     start = [grid[len(grid) // 2] for grid in grids]
     fitted = fit_weights(grids, score, start=start)
-    threshold, neighbour_weight, lexical_weight = fitted.values
+    values = fitted.values
+    # The search starts within the grids and stays where nothing is better: a retriever without a gain is left out.
+    for place in (1, 2):
+        without = (*values[:place], 0.0, *values[place + 1 :])
+        if 0.0 in grids[place] and score(without) >= score(values):
+            values = without
+    threshold, neighbour_weight, lexical_weight = values
     return StageOneWeights(threshold=threshold, neighbours=neighbour_weight, lexical=lexical_weight)
 
 

@@ -41,8 +41,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the job that the command line asks for."""
     made = parser(DESCRIPTION, EPILOG, config_model=Settings)
     add_data_options(made)
-    made.add_argument("--all-rows", action="store_true", help="train on every row; nothing is held out or measured")
-    made.add_argument("--keep-best", action="store_true", help="keep the epoch with the best validation MAP@25")
+    rows = made.add_mutually_exclusive_group()
+    rows.add_argument("--all-rows", action="store_true", help="train on every row; nothing is held out or measured")
+    rows.add_argument("--keep-best", action="store_true", help="keep the epoch with the best validation MAP@25")
     options = parse_arguments(made, arguments)
     job = read_job(options, checks=(lambda _: _check_output(options.output),))
     output = job.output.absolute()  # `.` has no name

@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import shutil
@@ -332,10 +333,13 @@ def test_refit_trains_on_all_rows_for_the_submission(run_folder: Path, arguments
 def kill_when(process: "subprocess.Popen[bytes]", seen: Callable[[], bool], seconds: float = 240) -> None:
     """Kill a process without warning as soon as something is seen."""
     end = time.monotonic() + seconds
-    while not seen():
+    found = False
+    while not found:
         assert process.poll() is None, f"ended with {process.returncode} before it could be killed"
         assert time.monotonic() < end, "was never seen"
         time.sleep(0.005)
+        with contextlib.suppress(FileNotFoundError):  # a folder that went while it was listed
+            found = seen()
     process.send_signal(signal.SIGKILL)
     process.wait()
 
@@ -577,3 +581,9 @@ def test_help_explains(run_pipeline: Invoke) -> None:
     assert done.returncode == 0
     for word in ("submission.csv", "--train", "--hints", "exit status", "examples:"):
         assert word in done.stdout
+
+
+def test_without_files_it_is_the_sample(invoke: Invoke) -> None:
+    done = invoke(main, "--set", "training.epochs=0")
+    assert done.returncode == 2
+    assert "training.epochs" in done.stderr and "--train" not in done.stderr, "no file is asked for"

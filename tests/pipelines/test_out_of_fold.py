@@ -11,8 +11,9 @@ from core.models import LocalModel, locate_model
 from core.records import Query, Question
 from pipelines.job import Job, fingerprints
 from pipelines.out_of_fold import OutOfFold, out_of_fold_candidates
-from pipelines.stage_one import StageOne, StageOneRuns
+from pipelines.stage_one import StageOne
 from pipelines.stage_one_run import StageOneRun
+from pipelines.stage_one_weights import StageOneRuns
 from pipelines.stages import Stages
 from rerank.training_groups import check_out_of_fold
 

@@ -38,9 +38,7 @@ def reused(folder: Path) -> dict[str, bool]:
     return {stage["name"]: stage["reused"] for stage in stages if "/" in stage["name"]}
 
 
-def test_a_sweep_of_two_points(
-    tmp_path: Path, arguments: Callable[..., list[str]], invoke: Invoke
-) -> None:
+def test_a_sweep_of_two_points(tmp_path: Path, arguments: Callable[..., list[str]], invoke: Invoke) -> None:
     output = tmp_path / "sweep"
     done = invoke(main, *arguments(output))
     assert done.returncode == 0, done.stderr
@@ -114,8 +112,7 @@ def test_a_killed_sweep_goes_on_and_ends_the_same(
                 time.sleep(0.005)
             process.send_signal(signal.SIGKILL)
     assert not (output / "sweep.csv").exists()
-    x = invoke(main, *arguments(output)); print("XX", x.stderr)
-    assert x.returncode == 0
+    assert invoke(main, *arguments(output)).returncode == 0
     assert invoke(main, *arguments(tmp_path / "whole")).returncode == 0
     assert (output / "sweep.csv").read_bytes() == (tmp_path / "whole" / "sweep.csv").read_bytes()
     assert reused(output)[f"{POINTS[0]}/score.json"] or reused(output)[f"{POINTS[0]}/retriever"]
