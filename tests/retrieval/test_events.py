@@ -11,7 +11,7 @@ from retrieval.progress import Progress
 class FakeTrainer:
     """Stands for the trainer: gives scores and remembers what was asked of it."""
 
-    def __init__(self, **session: Any) -> None:  # noqa: ANN401
+    def __init__(self, **session: Any) -> None:
         fields = {"epochs": 3, "score": None, "evaluate_every": 1, "patience": None, "checkpoint_every": None}
         self.session: Any = SimpleNamespace(
             progress=Progress(), steps_per_epoch=4, show_progress=False, **{**fields, **session}

@@ -13,7 +13,7 @@ Tiny = Callable[[], SentenceTransformer]
 BANK = BankTexts.of({2: "adds", 4: "doubles", 6: "halves", 8: "squares", 10: "swaps"})
 
 
-def session(model: SentenceTransformer, **changes: Any) -> Session:  # noqa: ANN401
+def session(model: SentenceTransformer, **changes: Any) -> Session:
     pairs = [
         TrainingPair(query_key="1_A", query_text="what is the area of the fraction", positive_id=2, other_labels=(4,)),
         TrainingPair(query_key="2_A", query_text="the sign", positive_id=6),

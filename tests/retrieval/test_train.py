@@ -43,7 +43,7 @@ PAIRS = [
 ]
 
 
-def train(model: SentenceTransformer, output: Path, **changes: Any) -> TrainingResult:  # noqa: ANN401
+def train(model: SentenceTransformer, output: Path, **changes: Any) -> TrainingResult:
     arguments: dict[str, Any] = {
         "epochs": 4,
         "batch_size": 6,

@@ -14,7 +14,7 @@ from retrieval.trainer import label_aware_loss, training_arguments
 Tiny = Callable[[], SentenceTransformer]
 
 
-def arguments(model: SentenceTransformer, folder: Path, **changes: Any) -> Any:  # noqa: ANN401
+def arguments(model: SentenceTransformer, folder: Path, **changes: Any) -> Any:
     settings: dict[str, Any] = {
         "epochs": 2,
         "batch_size": 4,
