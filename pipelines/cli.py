@@ -97,6 +97,8 @@ def set_up_logging(verbose: int = 0) -> None:
         logging.getLogger(room).setLevel(logging.DEBUG if verbose else logging.INFO)
     if verbose < 2:
         warnings.simplefilter("ignore")
+        # bitsandbytes tells at every import which optional CPU kernel it did not find.
+        logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
         for name, value in _QUIET.items():
             os.environ.setdefault(name, value)
 

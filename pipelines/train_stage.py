@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -193,11 +193,10 @@ def _quiet_loading() -> None:
 
 
 def _log_training(result: TrainingResult) -> None:
-    counts: Mapping[str, int] = {name: count for name, count in vars(result.dropped).items() if count}
     logger.info(
         "trained %d steps in %.0f s; %.0f effective negatives a row; dropped by guards: %s",
         result.steps,
         result.seconds,
         result.effective_negatives,
-        ", ".join(f"{name} {count}" for name, count in counts.items()) or "none",
+        result.dropped,
     )

@@ -30,6 +30,11 @@ class DroppedCounts:
     def __add__(self, other: Self) -> Self:
         return type(self)(**{item.name: getattr(self, item.name) + getattr(other, item.name) for item in fields(self)})
 
+    def __str__(self) -> str:
+        """Return the counts that are not 0, e.g. `same_label 804, near_duplicate 26`, or `none`."""
+        counts = {item.name: getattr(self, item.name) for item in fields(self)}
+        return ", ".join(f"{name} {count}" for name, count in counts.items() if count) or "none"
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MinedNegatives:

@@ -91,7 +91,7 @@ class Session:
                 )
             progress.take_table(mined, epoch=epoch, from_rankings=from_rankings)
             _log.info(
-                "epoch %d: negatives %s in %.1f s, dropped %s",
+                "epoch %d: negatives %s in %.1f s; dropped by guards: %s",
                 epoch + 1,
                 "mined" if from_rankings else "drawn at random",
                 time.perf_counter() - started,

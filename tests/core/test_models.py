@@ -42,7 +42,7 @@ def test_a_folder_must_be_a_model_with_safetensors(tmp_path):
         locate_model(str(tmp_path))
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "pytorch_model.bin").write_bytes(b"pickle")
-    with pytest.raises(ModelError, match="no \\*.safetensors"):
+    with pytest.raises(ModelError, match=r"no \*\.safetensors"):
         locate_model(str(tmp_path))
     (tmp_path / "model.safetensors").write_bytes(b"x")
     first = locate_model(str(tmp_path)).revision

@@ -133,3 +133,8 @@ def test_near_duplicates_by_cosine() -> None:
     assert near_duplicate_labels(names, [7, 3, 5, 9], threshold=1.0) == {7: {3}, 3: {7}}
     with pytest.raises(ValueError, match="threshold"):
         near_duplicate_labels(names, [7, 3, 5, 9], threshold=0.0)
+
+
+def test_counts_are_told_in_words_and_nought_is_left_out() -> None:
+    assert str(DroppedCounts(same_label=3, padded=1)) == "same_label 3, padded 1"
+    assert str(DroppedCounts()) == "none"
