@@ -21,7 +21,7 @@ class Measured:
         seen: The labels with a training example.
         runs: The runs in the order of the columns, each with its numbers.
         rankings: The rankings behind them, by the run's name.
-        comparisons: Paired tests of each run against the one before it.
+        comparisons: Paired tests of each run against the one before it, and of the last against every other.
         budget: Of the last run.
     """
 
@@ -90,7 +90,7 @@ def measure(
     ]
     tests = [
         Comparison(first=second, second=first, test=compare(kept[second], kept[first], labels))
-        for first, second in pairwise(kept)
+        for first, second in _pairs(list(kept))
     ]
     return Measured(
         queries=asked,
@@ -100,6 +100,11 @@ def measure(
         comparisons=tuple(tests),
         budget=loss_budget(kept[candidates], kept[runs[-1].name], labels),
     )
+
+
+def _pairs(names: list[str]) -> list[tuple[str, str]]:
+    """Return (earlier, later) of neighbouring runs, then of the last run against each that is not its neighbour."""
+    return [*pairwise(names), *((name, names[-1]) for name in names[:-2])]
 
 
 def table(measured: Measured) -> str:

@@ -43,13 +43,13 @@ def test_numbers_by_hand() -> None:
     assert found.labels == {"0_B": (1,), "1_B": (2,), "2_B": (3,)}
 
 
-def test_each_run_is_tested_against_the_one_before() -> None:
+def test_each_run_is_tested_against_the_one_before_and_the_last_against_all() -> None:
     third = {"third": FIRST}
     found = measure(
         {"first": FIRST, "second": SECOND, **third}, ASKED, candidates="first", seen=frozenset(), resamples=100
     )
     pairs = [(test.first, test.second) for test in found.comparisons]
-    assert pairs == [("second", "first"), ("third", "second")]
+    assert pairs == [("second", "first"), ("third", "second"), ("third", "first")]
     assert found.comparisons[0].test.difference == pytest.approx(2 / 3 - (1 / 2 + 1 / 3) / 3)
     assert found.comparisons[1].test.difference == -found.comparisons[0].test.difference
 
