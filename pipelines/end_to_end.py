@@ -24,7 +24,7 @@ from pipelines.stage_one_run import StageOneRun
 from pipelines.stage_two import check_reranker, check_reranker_texts, resolve_reranker
 from pipelines.stage_two_run import StageTwoRun
 from pipelines.stages import Stages
-from pipelines.train_stage import fitted_on
+from pipelines.train_stage import chosen_on, fitted_on
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,8 @@ trains a retriever on --train (or takes --retriever), finds candidates, reranks 
   metrics.json        MAP@25 and recall@N with intervals, overall, seen and unseen labels
   report.html         the same to look at, with every query to leaf through; needs no network
   candidates.parquet  what stage 1 handed on
-  retriever/          the trained model, a sentence-transformers folder
+  retriever/          the trained model, a sentence-transformers folder (with training.refit also retriever-refit/,
+                      trained on all rows: it ranks the test file)
   run.json            times, versions and machine
 
 Every stage is skipped while what it was made from is unchanged: a second run recomputes nothing, a run that was killed
@@ -79,7 +80,7 @@ def main(arguments: list[str] | None = None) -> None:
     stages.timed("submission.csv", lambda: write_submission(job.output / "submission.csv", final, job.test, job.bank))
     measured, how = _measure(job, one, two, queries, final)
     stages.timed("metrics.json and report.html", lambda: _write_numbers(job, one, two, measured, how, given))
-    stages.write_run({"command": sys.argv, "total_seconds": round(time.perf_counter() - started, 3), **_machine()})
+    stages.write_run({"command": sys.argv, "total_seconds": round(time.perf_counter() - started, 3)})
     _tell(job, stages, measured, how, time.perf_counter() - started)
 
 
@@ -129,10 +130,10 @@ def _measure(
     runs["stage 1"] = fused
     if two.chosen.kind != "identity":
         runs[f"reranked ({two.spec})"] = (
-            two.rankings(queries, with_prior=False) if on_test else two.validation_rankings()
+            two.rankings(queries, with_prior=False) if on_test else two.validation_rankings(with_prior=False)
         )
-    if on_test and two.weights[None].prior:
-        runs["with prior for unseen"] = final
+    if any(two.weights[half].prior for half in ((None,) if on_test else (0, 1))):
+        runs["with prior for unseen"] = final if on_test else two.validation_rankings()
     seen = seen_labels(job.train if on_test else one.plan.fit)
     measured = measure(runs, asked, candidates="stage 1", seen=seen, resamples=job.settings.bootstrap)
     return measured, HELD_OUT_TEST if on_test else VALIDATION
@@ -142,7 +143,9 @@ def _write_numbers(
     job: Job, one: StageOneRun, two: StageTwoRun, measured: Measured, how: str, given: LocalModel | None
 ) -> None:
     scored = job.test if how == HELD_OUT_TEST else one.plan.validation
-    warnings = data_warnings(job, fitted_on(given), fingerprints(scored))
+    models = [given, locate_model(two.chosen.model) if two.chosen.model else None]
+    fitted, chosen = (frozenset().union(*(known(model) for model in models)) for known in (fitted_on, chosen_on))
+    warnings = data_warnings(job, fitted, fingerprints(scored), chosen_on=chosen)
     first, second = one.weights[None].to_json(), two.weights[None].to_json()
     numbers: dict[str, Any] = {
         "measured_on": how,
@@ -159,7 +162,7 @@ def _write_numbers(
         ("Numbers measured on", how),
         ("Files", ", ".join(job.sources)),
         ("Bank", f"{len(job.bank)} misconceptions"),
-        ("Retriever", f"{given.name}, as given" if given else f"{base}, trained on {len(one.plan.fit)} questions"),
+        ("Retriever", f"{given.name}, as given" if given else _trained(base, job, one)),
         ("Stage-1 weights", _numbers(first)),
         ("Reranker", two.spec),
         ("Stage-2 weights", _numbers(second)),
@@ -174,20 +177,13 @@ def _write_numbers(
     )
 
 
+def _trained(base: str, job: Job, one: StageOneRun) -> str:
+    text = f"{base}, trained on {len(one.plan.fit)} questions"
+    return f"{text}; the submission's on all {len(job.train)}" if job.settings.training.refit else text
+
+
 def _numbers(weights: Mapping[str, float] | Mapping[str, float | None]) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in weights.items() if value is not None)
-
-
-def _machine() -> dict[str, Any]:
-    import os
-    import platform
-
-    import torch
-
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    return {
-        "machine": {"cpus": os.cpu_count(), "threads": torch.get_num_threads(), "gpu": gpu, "os": platform.system()}
-    }
 
 
 def _tell(job: Job, stages: Stages, measured: Measured, how: str, seconds: float) -> None:

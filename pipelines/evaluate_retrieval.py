@@ -15,7 +15,7 @@ from core.records import Query, Question, Ranking
 from eval.splits import Split, question_folds, seen_labels, unseen_share, unseen_split
 from pipelines.cli import parse_arguments, parser, run_main
 from pipelines.fold_means import FoldMean, fold_means, means_table
-from pipelines.job import Job, add_data_options, fingerprints, read_job
+from pipelines.job import Job, add_data_options, check_length, fingerprints, read_job
 from pipelines.measures import Measured, measure, table
 from pipelines.plan import data_warnings
 from pipelines.report import write_run_report
@@ -81,6 +81,7 @@ def _job(options: argparse.Namespace) -> tuple[Job, LocalModel | None]:
     def check(settings: Settings) -> None:
         if options.retriever is not None:
             found.append(locate_model(options.retriever, revision=settings.retriever.revision))
+            check_length(found[0], settings)
         if options.unseen is not None and not 0 <= options.unseen <= 1:
             raise InputError(f"--unseen {options.unseen}: expected a share from 0 to 1")
         if options.folds is not None and options.folds < 2:
@@ -119,7 +120,7 @@ def _runs(job: Job, one: StageOneRun, queries: list[Query]) -> dict[str, list[Ra
     zero_shot = one.zero_shot_rankings(queries)
     if zero_shot is not None:
         runs["zero-shot"] = zero_shot
-    runs["given retriever" if zero_shot is None else "trained retriever"] = one.dense(queries)
+    runs["trained retriever" if one.given is None else "given retriever"] = one.dense(queries)
     runs["stage 1"] = one.candidates(queries)
     return runs
 

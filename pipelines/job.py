@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "data" / "sample"
+_MODEL_FILES = ("modules.json", "config.json")
 CONFIGS = Path(__file__).resolve().parent / "configs"
 
 
@@ -145,6 +146,21 @@ def read_job(
 
 def _needed(train: bool, test: bool) -> list[str]:
     return [*(["train"] if train else []), "misconceptions", *(["test"] if test else []), "output"]
+
+
+def check_model_folder(output: Path | None) -> None:
+    """Refuse a folder with other things in it: a model takes the place of the whole folder.
+
+    Raises:
+        InputError: The folder holds files, and they are no model.
+    """
+    if output is None or not output.is_dir() or any((output / name).is_file() for name in _MODEL_FILES):
+        return
+    if any(output.iterdir()):
+        raise InputError(
+            f"--output {output}: expected a new or empty folder or one that holds a model, since the whole folder is "
+            "replaced, came one with other files; name another folder"
+        )
 
 
 def base_model(settings: Settings) -> LocalModel:

@@ -115,19 +115,26 @@ class PrecisionMetric:
         return average_precisions(rankings, {ranking.key: self.labels[ranking.key] for ranking in rankings})
 
 
-def data_warnings(job: Job, seen_by_model: frozenset[str], scored: Sequence[str]) -> list[tuple[str, int]]:
+def data_warnings(
+    job: Job, seen_by_model: frozenset[str], scored: Sequence[str], *, chosen_on: frozenset[str] = frozenset()
+) -> list[tuple[str, int]]:
     """Return what a reader of the numbers should know, with counts; only what occurs.
 
     Args:
         job: The job.
         seen_by_model: Fingerprints of the questions that a given model was fitted on.
         scored: Fingerprints of the questions that the numbers are measured on.
+        chosen_on: Fingerprints of the questions that chose a given model's epoch.
     """
     found = [
         ("test questions whose text is in the training file too", text_overlap(job.train, job.test)),
         (
             "questions measured on that the given model was fitted on: its numbers are too good",
             int(np.isin(list(scored), list(seen_by_model)).sum()) if seen_by_model else 0,
+        ),
+        (
+            "questions measured on that chose the epoch of a given model: its numbers are a little too good",
+            len(chosen_on.intersection(scored)),
         ),
         ("bank entries without a training example", len({m.id for m in job.bank} - seen_labels(job.train))),
     ]

@@ -69,6 +69,13 @@ class TrainingSettings(StrictModel):
     negatives: Annotated[int, Field(ge=0, le=64)] = Field(4, description="Hard negatives a row.")
     window_from: Annotated[int, Field(ge=1)] = Field(1, description="First rank that hard negatives are drawn from.")
     window_to: Annotated[int, Field(ge=1)] = Field(50, description="Last rank that hard negatives are drawn from.")
+    skip_top: Annotated[int, Field(ge=0)] = Field(0, description="Skip so many of the best that pass the guards.")
+    absolute_margin: Annotated[float, Field(ge=0)] | None = Field(
+        None, description="No negatives that score above the positive's cosine minus this; null: off."
+    )
+    relative_margin: Annotated[float, Field(ge=0)] | None = Field(
+        None, description="No negatives above the positive's cosine minus this share of it; null: off."
+    )
     negatives_from: Literal["bank", "seen"] = Field(
         "seen",
         description="Mine negatives from the whole bank, or from entries with a training example only: an entry that "
@@ -76,8 +83,9 @@ class TrainingSettings(StrictModel):
     )
     mine_every: Annotated[int, Field(ge=1)] = Field(3, description="Mine anew every so many epochs.")
     first_negatives: Literal["mined", "random"] = "mined"
-    near_duplicate_threshold: Annotated[float, Field(gt=0, le=1.01)] = Field(
-        0.98, description="Bank entries this similar to the label (cosine of names, base model) are no negatives."
+    near_duplicate_threshold: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.98,
+        description="Entries whose text is this similar to the label's (cosine, base model) are no negatives.",
     )
     hint_dropout: Share = Field(0.3, description="Share of rows trained without their hint.")
     base_share: Share = Field(0.2, description="Share of the untrained weights in the saved ones (WiSE-FT); 0 is off.")
@@ -88,6 +96,11 @@ class TrainingSettings(StrictModel):
     chunk_rows: int | None = Field(None, ge=1, description="Embed rows of like length in chunks: less padding (CPU).")
     freeze_embeddings: bool = False
     trainable_layers: int | None = Field(None, ge=1, description="Train only the last so many layers; null: all.")
+    evaluate_every: Annotated[int, Field(ge=1)] = Field(1, description="With --keep-best: epochs between two scores.")
+    patience: int | None = Field(
+        None, ge=1, description="With --keep-best: stop after so many scores without a better one; null: never."
+    )
+    checkpoint_every: int | None = Field(None, ge=1, description="Keep progress every so many steps, not only epochs.")
     seed: int = 0
     refit: bool = Field(
         False, description="After weights are fitted, train once more on all rows for the submission (twice the time)."
@@ -123,7 +136,7 @@ class IndexSettings(StrictModel):
     hnsw_m: Annotated[int, Field(ge=4)] = 32
     ef_construction: Annotated[int, Field(ge=8)] = 200
     ef_search: Annotated[int, Field(ge=8)] = 128
-    ivf_lists: int | None = Field(None, ge=1, description="null: 4 × the square root of the bank's size.")
+    ivf_lists: int | None = Field(None, ge=1, description="null: 2 × the square root of the bank's size.")
     ivf_probes: Annotated[int, Field(ge=1)] = 16
 
 
@@ -183,6 +196,7 @@ class RerankerTrainingSettings(StrictModel):
     """The cross-encoder's training recipe."""
 
     base: str | None = Field(None, description="null: start from the trained retriever's weights.")
+    base_revision: str | None = Field(None, description="For a hub id as base: the 40-digit commit.")
     folds: Annotated[int, Field(ge=2)] = Field(3, description="Folds of the out-of-fold retrievers.")
     epochs: Annotated[int, Field(ge=1)] = 2
     group_size: Annotated[int, Field(ge=2)] = Field(8, description="Candidates a query, the truth among them.")

@@ -76,7 +76,7 @@ class StageOneRun:
             **self.fitted.made_from(),
             "artifact": "stage-1 weights",
             "validation": self.queries_hash(self.plan.queries),
-            "memory": self._memory_hash(self.plan.fit),
+            "memory": self.memory_hash(self.plan.fit),
             **self._fusion_settings(),
         }
         path = self.stages.artifact("stage_one.json", made_from, self._write_weights)
@@ -108,7 +108,7 @@ class StageOneRun:
             **self.final.made_from(),
             "artifact": "candidates",
             "queries": self.queries_hash(queries),
-            "memory": self._memory_hash(self.questions),
+            "memory": self.memory_hash(self.questions),
             "weights": self.weights[None].to_json(),
             "top": self.job.settings.candidates,
             **self._fusion_settings(),
@@ -178,7 +178,7 @@ class StageOneRun:
             **self.fitted.made_from(),
             "artifact": artifact,
             "queries": self.queries_hash(self.plan.queries),
-            "memory": self._memory_hash(self.plan.fit),
+            "memory": self.memory_hash(self.plan.fit),
             "weights": [self.weights[half].to_json() for half in HALVES],
             "top": self.job.settings.candidates,
             **self._fusion_settings(),
@@ -197,7 +197,8 @@ class StageOneRun:
         form = self.job.forms.query
         return content_hash([[query.key, *query.labels, query_text(query, form), query.hint] for query in queries])
 
-    def _memory_hash(self, questions: Sequence[Question]) -> str:
+    def memory_hash(self, questions: Sequence[Question]) -> str:
+        """Return what pins labelled questions as texts and labels, for manifests."""
         return self.queries_hash(self.job.queries(questions, labelled_only=True))
 
 

@@ -58,7 +58,7 @@ def fuse(runs: StageOneRuns, weights: StageOneWeights, *, method: str, top: int)
         return [ranking.top(top) for ranking in runs.dense]
     if method == "reciprocal_rank":
         # Among entries without a voter the order is that of their ids and means nothing: ranks would read it.
-        parts = [[_voted(ranking) for ranking in part] for part in parts]
+        parts = [runs.dense, *([_voted(ranking) for ranking in part] for part in parts[1:])]
         return reciprocal_rank_fusion(parts, weights=shares, top=top)
     return fuse_scores(parts, weights=shares, top=top)
 

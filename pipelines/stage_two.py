@@ -60,7 +60,7 @@ def resolve_reranker(spec: str, settings: Settings) -> RerankerSettings:
     if spec == "identity":
         return RerankerSettings(candidates=25)
     kind, colon, model = spec.partition(":")
-    if colon and model and kind in KINDS:
+    if colon and model and kind in KINDS and kind != "identity":
         return RerankerSettings.model_validate({"kind": kind, "model": model})
     known = ["identity", *settings.rerankers]
     raise ConfigError(

@@ -1,6 +1,8 @@
 """Stages: each makes one artifact, is skipped while its manifest matches, and is timed."""
 
 import logging
+import os
+import platform
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -85,7 +87,7 @@ class Stages:
     def write_run(self, facts: Mapping[str, Any]) -> None:
         """Write `run.json`: times, date, versions and machine; the only output that differs between equal runs."""
         stages = [{"name": r.name, "reused": r.reused, "seconds": round(r.seconds, 3)} for r in self.records]
-        write_json(self.folder / "run.json", {**facts, "stages": stages, "made_by": made_by()})
+        write_json(self.folder / "run.json", {**facts, "stages": stages, "machine": machine(), "made_by": made_by()})
 
     def summary(self) -> str:
         """Return a line a stage: what was made or reused, and the seconds it took."""
@@ -94,3 +96,11 @@ class Stages:
             f"  {record.name:<{width}}  {'reused' if record.reused else f'{record.seconds:8.1f} s'}"
             for record in self.records
         )
+
+
+def machine() -> dict[str, Any]:
+    """Return what a run ran on: cores, threads, GPU, system."""
+    import torch
+
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return {"cpus": os.cpu_count(), "threads": torch.get_num_threads(), "gpu": gpu, "os": platform.system()}

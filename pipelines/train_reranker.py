@@ -20,6 +20,7 @@ from pipelines.job import (
     add_data_options,
     base_model,
     check_length,
+    check_model_folder,
     check_positions,
     fingerprints,
     read_job,
@@ -40,7 +41,7 @@ logger = logging.getLogger(__name__)
 
 KIND = "cross-encoder"
 DTYPES: dict[str, Dtype] = {"auto": "auto", "bf16": "bfloat16", "float32": "float32"}
-NOT_IN_RESULT = {"base", "folds", "score_weight", "checkpoint_steps"}
+NOT_IN_RESULT = {"base", "base_revision", "folds", "score_weight", "checkpoint_steps"}
 """Training settings that reach the manifest by another key, or that change no weight."""
 
 DESCRIPTION = """\
@@ -72,9 +73,10 @@ def main(arguments: list[str] | None = None) -> None:
     made.add_argument("--work", type=Path, metavar="DIR", help="where stage 1 is kept (default: OUTPUT.work)")
     options = parse_arguments(made, arguments)
     job, given = _job(options)
-    stages = Stages(folder=options.work or job.output.with_name(f"{job.output.name}.work"))
+    output = job.output.absolute()  # `.` has no name
+    stages = Stages(folder=options.work or output.with_name(f"{output.name}.work"))
     one = StageOneRun(job, stages, job.train, given=given)
-    folder = trained_reranker(one, out_of_fold_candidates(one), job.output, stages)
+    folder = trained_reranker(one, out_of_fold_candidates(one), output, stages)
     two = StageTwoRun(one, f"{KIND}:{folder}")
     measured = measure(
         {
@@ -163,10 +165,12 @@ def _job(options: argparse.Namespace) -> tuple[Job, LocalModel | None]:
 
     def check_base(settings: Settings) -> None:
         named = settings.reranker_training.base
-        base = locate_model(named) if named else found[0] if found else base_model(settings)
+        revision = settings.reranker_training.base_revision
+        base = locate_model(named, revision=revision) if named else found[0] if found else base_model(settings)
         check_positions(base, settings.reranker_training.max_length, "reranker_training.max_length")
 
     def check_work(settings: Settings) -> None:
+        check_model_folder(options.output)
         if options.work is not None and (fault := output_folder_fault(options.work)):
             raise InputError(f"--work: {fault}")
 
@@ -176,8 +180,8 @@ def _job(options: argparse.Namespace) -> tuple[Job, LocalModel | None]:
 
 
 def _base(one: StageOneRun) -> LocalModel:
-    name = one.job.settings.reranker_training.base
-    return one.fitted.model if name is None else locate_model(name)
+    training = one.job.settings.reranker_training
+    return one.fitted.model if training.base is None else locate_model(training.base, revision=training.base_revision)
 
 
 def _warn_of_overlap(base: LocalModel, seen: frozenset[str], validation: list[str]) -> None:

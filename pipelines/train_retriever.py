@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.errors import InputError
 from core.records import Query
 from pipelines.cli import parse_arguments, parser, run_main
-from pipelines.job import Job, add_data_options, read_job
+from pipelines.job import Job, add_data_options, check_model_folder, read_job
 from pipelines.plan import make_plan, precision_metric
 from pipelines.settings import Settings
 from pipelines.stages import Stages
@@ -45,7 +44,7 @@ def main(arguments: list[str] | None = None) -> None:
     rows.add_argument("--all-rows", action="store_true", help="train on every row; nothing is held out or measured")
     rows.add_argument("--keep-best", action="store_true", help="keep the epoch with the best validation MAP@25")
     options = parse_arguments(made, arguments)
-    job = read_job(options, checks=(lambda _: _check_output(options.output),))
+    job = read_job(options, checks=(lambda _: check_model_folder(options.output),))
     output = job.output.absolute()  # `.` has no name
     stages = Stages(folder=output.parent)
     if options.all_rows:
@@ -63,17 +62,6 @@ def main(arguments: list[str] | None = None) -> None:
         )
         logger.info("validation MAP@25 of %s: %.4f", folder, _final_score(job, folder, score))
     sys.stdout.write(f"{stages.summary()}\nWritten:\n  {folder}\n")
-
-
-def _check_output(output: Path | None) -> None:
-    """Refuse a folder with other things in it: the model takes the place of the whole folder."""
-    if output is None or not output.is_dir() or (output / "modules.json").is_file():
-        return
-    if any(output.iterdir()):
-        raise InputError(
-            f"--output {output}: expected a new or empty folder or one that holds a model, since the whole folder is "
-            "replaced, came one with other files; name another folder"
-        )
 
 
 def validation_score(job: Job, queries: Sequence[Query]) -> "Callable[[SentenceTransformer], float]":

@@ -10,7 +10,8 @@ from core.artifacts import content_hash, read_manifest
 from core.errors import InputError
 from core.models import LocalModel
 from core.records import Question
-from pipelines.job import Job, base_model, fingerprints, without_hints
+from eval.splits import seen_labels
+from pipelines.job import Job, base_model, check_model_folder, fingerprints, without_hints
 from pipelines.stages import Stages
 from retrieval.encoder import SentenceEncoder
 from retrieval.pairs import TrainingPair, training_pairs
@@ -49,13 +50,14 @@ def training_manifest(job: Job, questions: Sequence[Question], scored_on: Sequen
         "encoder": content_hash([retriever.pooling, retriever.query_prompt, retriever.document_prompt]),
         "max_length": retriever.max_length,
         "device_dtype": [retriever.device, retriever.dtype],
-        "training": job.settings.training.model_dump(mode="json", exclude={"refit"}),
+        "training": job.settings.training.model_dump(mode="json", exclude={"refit", "checkpoint_every"}),
         "pairs_hash": content_hash(
             [[p.query_key, p.query_text, p.hinted_text, *p.labels] for p in pairs_of(job, questions)]
         ),
         "bank_hash": content_hash(sorted(bank_texts(job).items())),
         "fitted_on": fingerprints(questions),
-        "scored_on": _scored_hash(job, scored_on) if scored_on else None,
+        "scored_on": fingerprints(scored_on),
+        "scored": _scored_hash(job, scored_on) if scored_on else None,
     }
 
 
@@ -88,6 +90,7 @@ def trained_retriever(
     """
 
     def make(folder: Path) -> None:
+        check_model_folder(folder)
         if folder.exists():
             shutil.rmtree(folder, ignore_errors=True)
         report(_train(job, questions, folder, score))
@@ -98,6 +101,11 @@ def trained_retriever(
 def fitted_on(model: LocalModel | None) -> frozenset[str]:
     """Return the fingerprints of the questions that a model of this project was fitted on; none where unknown."""
     return frozenset(own_manifest(model).get("fitted_on") or ())
+
+
+def chosen_on(model: LocalModel | None) -> frozenset[str]:
+    """Return the fingerprints of the questions that chose a model's epoch; none where unknown."""
+    return frozenset(own_manifest(model).get("scored_on") or ())
 
 
 def own_manifest(model: LocalModel | None) -> dict[str, Any]:
@@ -136,6 +144,7 @@ def _train(
     folder: Path,
     score: "Callable[[SentenceTransformer], float] | None",
 ) -> TrainingResult:
+    _check_labels(job, questions)
     _quiet_loading()
     training, retriever = job.settings.training, job.settings.retriever
     base = base_model(job.settings)
@@ -162,6 +171,9 @@ def _train(
         mine_every=training.mine_every,
         first_negatives=training.first_negatives,
         rank_window=(training.window_from, training.window_to),
+        skip_top=training.skip_top,
+        absolute_margin=training.absolute_margin,
+        relative_margin=training.relative_margin,
         near_duplicate_threshold=training.near_duplicate_threshold,
         unique_columns=True,
         hint_dropout=training.hint_dropout,
@@ -179,10 +191,24 @@ def _train(
         trainable_layers=training.trainable_layers,
         seed=training.seed,
         score=score,
+        evaluate_every=training.evaluate_every,
+        patience=training.patience,
+        checkpoint_every=training.checkpoint_every,
         mining_batch_size=retriever.batch_size,
     )
     _log_training(result)
     return result
+
+
+def _check_labels(job: Job, questions: Sequence[Question]) -> None:
+    """Refuse, before any model loads, too few labels to draw negatives from."""
+    training = job.settings.training
+    labels = len(seen_labels(questions))
+    if training.negatives_from == "seen" and labels <= training.negatives:
+        raise InputError(
+            f"the {len(questions)} training questions show {labels} different labels, too few to draw "
+            f"{training.negatives} negatives a row from; set training.negatives_from=bank, or fewer negatives"
+        )
 
 
 def _quiet_loading() -> None:

@@ -7,7 +7,15 @@ import pytest
 
 from core.errors import ConfigError, InputError, ModelError
 from core.models import locate_model
-from pipelines.job import Job, base_model, check_length, fingerprints, read_job, without_hints
+from pipelines.job import (
+    Job,
+    base_model,
+    check_length,
+    check_model_folder,
+    fingerprints,
+    read_job,
+    without_hints,
+)
 from pipelines.settings import Settings
 
 TinyJob = Callable[..., Job]
@@ -121,3 +129,14 @@ def test_fingerprints_are_of_texts(tiny_job: TinyJob) -> None:
     assert fingerprints([*train, repeated]) == fingerprints(train)
     assert len(fingerprints(train)) == 3 and {len(found) for found in fingerprints(train)} == {16}
     assert fingerprints(train[:1]) != fingerprints(train[1:2])
+
+
+def test_a_folder_with_other_things_in_it_is_not_replaced_by_a_model(tmp_path: Path) -> None:
+    check_model_folder(None)
+    check_model_folder(tmp_path / "new")
+    check_model_folder(tmp_path)
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="came one with other files"):
+        check_model_folder(tmp_path)
+    (tmp_path / "config.json").write_text("{}")
+    check_model_folder(tmp_path)

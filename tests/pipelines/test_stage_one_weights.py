@@ -73,6 +73,14 @@ def test_ranks_of_entries_without_a_voter_do_not_count() -> None:
     assert found.scores.tolist() == pytest.approx([1 / 64 + 1 / 61, 1 / 61, 1 / 62, 1 / 63])
 
 
+def test_ranks_of_the_dense_retriever_count_below_a_cosine_of_nought_too() -> None:
+    dense = [Ranking.from_scores("0_B", [1, 2, 3], [0.5, -0.1, -0.2])]
+    neighbours = {0.5: [Ranking.from_scores("0_B", [3, 1, 2], [0.4, 0.0, 0.0])]}
+    runs = StageOneRuns(dense=dense, neighbours=neighbours, lexical=None)
+    (found,) = fuse(runs, weights(neighbours=1.0), method="reciprocal_rank", top=3)
+    assert found.ids.tolist() == [3, 1, 2]  # 1/63 + 1/61, 1/61, 1/62: nobody is lost
+
+
 def test_the_better_weight_is_picked(tiny_job: TinyJob) -> None:
     job = tiny_job("neighbours.weights=[0.0,0.5,4.0]", "neighbours.thresholds=[0.5]")
     queries = labelled(1, 2, 3, 4)

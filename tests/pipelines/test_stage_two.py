@@ -82,7 +82,9 @@ def test_a_spec_is_identity_a_kind_with_a_folder_or_a_table() -> None:
     assert (found.kind, found.model, found.candidates) == ("cross-encoder", "models/x:y", 25)
 
 
-@pytest.mark.parametrize("spec", ["", "crossencoder:models/x", "cross-encoder:", "cross-encoder", ":models/x", "mime"])
+@pytest.mark.parametrize(
+    "spec", ["", "crossencoder:models/x", "cross-encoder:", "cross-encoder", ":models/x", "mime", "identity:x"]
+)
 def test_other_specs_are_refused_with_what_there_is(spec: str) -> None:
     settings = Settings(rerankers={"mine": CROSS})
     with pytest.raises(ConfigError, match=r"expected identity, KIND:MODEL_DIR with KIND one of .*cross-encoder.*mine"):

@@ -79,7 +79,7 @@ def test_the_manifest_names_the_questions(tiny_job: TinyJob) -> None:
     assert whole["fitted_on"] == fingerprints(job.train)
     scored = training_manifest(job, job.train[:-9], job.train[-9:])
     relabelled = [replace(question, labels=((), (), (), ())) for question in job.train[-9:]]
-    assert scored["scored_on"] != training_manifest(job, job.train[:-9], relabelled)["scored_on"]
+    assert scored["scored"] != training_manifest(job, job.train[:-9], relabelled)["scored"]
 
 
 def test_a_retriever_is_trained_once_and_knows_what_it_saw(tiny_job: TinyJob, tmp_path: Path, tiny_model: Path) -> None:
