@@ -26,8 +26,8 @@ DESCRIPTION = """\
 Train a retriever (stage 1) by the config's recipe and write it to --output, a plain sentence-transformers folder.
 
 A validation part is held out as `[split]` says, and MAP@25 on it is shown at the end. With --keep-best the epoch with
-the best score is kept (chosen before `training.base_share` pulls the weights back), with --all-rows nothing is held out.
-A run that was killed goes on from its last checkpoint.
+the best score is kept (chosen before `training.base_share` pulls the weights back), with --all-rows nothing is held
+out. A run that was killed goes on from its last checkpoint.
 Starts under `torchrun` or `accelerate launch` too: every process takes its share of each step."""
 
 EPILOG = """\
