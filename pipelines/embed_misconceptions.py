@@ -15,11 +15,13 @@ logger = logging.getLogger(__name__)
 DESCRIPTION = """\
 Embed every entry of a bank with a retriever and write vectors, manifest and faiss index to --output.
 
-A second run computes only entries whose text changed; another model or template computes all."""
+A second run computes only entries whose text changed; another model or template computes all. Written to the folder
+`bank` of an output of end_to_end.py, they are what `--retriever MODEL` finds there."""
 
 EPILOG = """\
 example:
-  python pipelines/embed_misconceptions.py --retriever models/minilm --misconceptions bank.csv --output bank/"""
+  python pipelines/embed_misconceptions.py --retriever models/minilm --misconceptions bank.csv --output runs/eedi/bank
+  python pipelines/end_to_end.py --retriever models/minilm --misconceptions bank.csv --output runs/eedi ..."""
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -6,9 +6,10 @@ import io
 import logging
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from core.artifacts import write_json, write_text
+from core.artifacts import content_hash, write_json, write_text
 from core.errors import InputError
 from core.models import LocalModel, locate_model
 from core.records import Query, Question, Ranking
@@ -71,8 +72,9 @@ def main(arguments: list[str] | None = None) -> None:
         queries += asked
         write_json(part.folder / "metrics.json", per_fold[-1].to_json())
     _write(job, splits, per_fold, fold_means(per_fold), fitted_on(given))
-    for part in stages:
+    for name, part in zip(splits, stages, strict=True):
         part.write_run({"command": sys.argv})
+        sys.stdout.write(f"\nStages of {name}:\n{part.summary()}\n")
 
 
 def _job(options: argparse.Namespace) -> tuple[Job, LocalModel | None]:
@@ -113,9 +115,17 @@ def _runs(job: Job, one: StageOneRun, queries: list[Query]) -> dict[str, list[Ra
     """Return the rankings of every retriever, the fused stage 1 last."""
     top = job.settings.candidates
     forms = job.forms
+    made_from = {
+        "queries": one.queries_hash(queries),
+        "template_hash": forms.hash(),
+        "bank_hash": content_hash([[entry.id, entry.name, entry.explanation] for entry in job.bank]),
+        "top": top,
+    }
     runs = {
-        "BM25": Bm25Retriever(job.bank, forms.query, forms.entry).retrieve(queries, top_n=top),
-        "TF-IDF": TfidfRetriever(job.bank, forms.query, forms.entry).retrieve(queries, top_n=top),
+        name: one.stages.rankings(
+            f"{name.lower()}.parquet", {"artifact": name, **made_from}, partial(_by_words, kind, job, queries)
+        )
+        for name, kind in (("BM25", Bm25Retriever), ("TF-IDF", TfidfRetriever))
     }
     zero_shot = one.zero_shot_rankings(queries)
     if zero_shot is not None:
@@ -123,6 +133,10 @@ def _runs(job: Job, one: StageOneRun, queries: list[Query]) -> dict[str, list[Ra
     runs["trained retriever" if one.given is None else "given retriever"] = one.dense(queries)
     runs["stage 1"] = one.candidates(queries)
     return runs
+
+
+def _by_words(kind: type[Bm25Retriever] | type[TfidfRetriever], job: Job, queries: Sequence[Query]) -> list[Ranking]:
+    return kind(job.bank, job.forms.query, job.forms.entry).retrieve(queries, top_n=job.settings.candidates)
 
 
 def _measured(job: Job, runs: dict[str, list[Ranking]], queries: list[Query], train: Sequence[Question]) -> Measured:
