@@ -143,7 +143,7 @@ def _write_numbers(
     job: Job, one: StageOneRun, two: StageTwoRun, measured: Measured, how: str, given: LocalModel | None
 ) -> None:
     scored = job.test if how == HELD_OUT_TEST else one.plan.validation
-    models = [given, locate_model(two.chosen.model) if two.chosen.model else None]
+    models = [given, *(locate_model(name) for name in (two.chosen.model, *job.settings.retriever.also) if name)]
     fitted, chosen = (frozenset().union(*(known(model) for model in models)) for known in (fitted_on, chosen_on))
     warnings = data_warnings(job, fitted, fingerprints(scored), chosen_on=chosen)
     first, second = one.weights[None].to_json(), two.weights[None].to_json()

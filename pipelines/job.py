@@ -115,7 +115,7 @@ def read_job(
     given = getattr(options, "retriever", None) is not None
     try:
         settings = adjust(load_config(Settings, options.config or default_config, options.overrides))
-        for check in (*(() if given else (_check_base,)), *checks):
+        for check in (*(() if given else (_check_base,)), _check_also, *checks):
             try:
                 check(settings)
             except UserError as error:
@@ -170,6 +170,11 @@ def base_model(settings: Settings) -> LocalModel:
         ModelError: It is not there.
     """
     return locate_model(settings.retriever.model, revision=settings.retriever.revision)
+
+
+def _check_also(settings: Settings) -> None:
+    for name in settings.retriever.also:
+        locate_model(name)
 
 
 def _check_base(settings: Settings) -> None:

@@ -101,6 +101,12 @@ def _folds(run: StageOneRun, numbers: dict[int, int]) -> list[_Fold]:
     """Return the folds, their retrievers trained; one fold of all questions where the retriever knows none of them."""
     questions = run.plan.fit
     known = set(fingerprints(questions))
+    for name in run.job.settings.retriever.also:
+        if already := known & fitted_on(locate_model(name)):
+            raise InputError(
+                f"retriever.also {name}: was fitted on {len(already)} of the {len(known)} questions to train on, so "
+                "its candidates are too easy to learn from; leave it out here"
+            )
     if run.given is not None and known.isdisjoint(fitted_on(run.given)):
         logger.info("%s states no fit on these questions: it ranks them all, no fold is trained", run.given.name)
         queries = run.job.queries(questions, labelled_only=True)

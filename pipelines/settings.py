@@ -126,6 +126,10 @@ class RetrieverSettings(StrictModel):
     batch_size: Annotated[int, Field(ge=1)] = 64
     device: str = "auto"
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
+    also: tuple[str, ...] = Field(
+        (), description="Further encoders (bundled:NAME or folders), used as they are; embeddings are put side by side."
+    )
+    also_weight: Weight = Field(1.0, description="Weight of each of those against the retriever's 1.0.")
     devices: tuple[str, ...] = Field((), description="Several, e.g. ['cuda:0', 'cuda:1']: a process for each.")
 
 

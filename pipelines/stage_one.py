@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from core.artifacts import content_hash, sweep_temporaries
-from core.models import LocalModel
+from core.models import LocalModel, locate_model
 from core.records import IntArray, Query, Question, Ranking
 from eval.groups import question_groups
 from pipelines.job import Job
@@ -17,6 +17,7 @@ from pipelines.stage_one_weights import StageOneRuns
 from pipelines.train_stage import load_encoder
 from retrieval.bank import BankEmbeddings, embed_bank
 from retrieval.encoder import Embeddings, SentenceEncoder
+from retrieval.ensemble import JoinedEncoder
 from retrieval.index import MisconceptionIndex
 from retrieval.lexical import Bm25Retriever
 from retrieval.neighbours import neighbour_scores
@@ -34,10 +35,12 @@ class StageOne:
         job: The job.
         model: The encoder's folder and what pins it.
         cache: Folder of the bank's embeddings.
+        joined: Put the embeddings of the config's `retriever.also` beside this model's.
     """
 
-    def __init__(self, job: Job, model: LocalModel, cache: Path) -> None:
+    def __init__(self, job: Job, model: LocalModel, cache: Path, *, joined: bool = True) -> None:
         self.job = job
+        self._also = [locate_model(name) for name in job.settings.retriever.also] if joined else []
         self.model = model
         self._cache = cache
         self._vectors: dict[tuple[str, ...], Embeddings] = {}
@@ -51,15 +54,21 @@ class StageOne:
             "template_hash": self.job.forms.hash(),
             "encoder": content_hash([retriever.pooling, retriever.query_prompt, retriever.document_prompt]),
             "max_length": retriever.max_length,
+            "also": [[model.name, model.revision] for model in self._also],
+            "also_weight": retriever.also_weight if self._also else None,
             "dtype": [retriever.device, retriever.dtype],
             "index": settings.index.model_dump(mode="json"),
             "bank_hash": content_hash([[m.id, m.name, m.explanation] for m in self.job.bank]),
         }
 
     @cached_property
-    def encoder(self) -> SentenceEncoder:
+    def encoder(self) -> SentenceEncoder | JoinedEncoder:
         """The encoder, loaded now."""
-        return load_encoder(self.job, self.model.folder)
+        first = load_encoder(self.job, self.model.folder)
+        if not self._also:
+            return first
+        others = [load_encoder(self.job, model.folder) for model in self._also]
+        return JoinedEncoder([first, *others], [1.0, *(self.job.settings.retriever.also_weight for _ in others)])
 
     @cached_property
     def _bank(self) -> tuple[BankEmbeddings, ...]:
@@ -76,7 +85,7 @@ class StageOne:
                 cache_dir=self._cache,
                 model_name=self.model.name,
                 revision=self.model.revision,
-                encoder_key=self.encoder.fingerprint(),
+                encoder_key=content_hash([self.encoder.fingerprint(), [model.revision for model in self._also]]),
                 name=name,
             )
             for name, template in views

@@ -67,7 +67,7 @@ class StageOneRun:
         """The base model as it came, to compare with; None where it is the one in use, or the config leaves it out."""
         if self.given is not None or not self.job.settings.zero_shot:
             return None
-        return StageOne(self.job, base_model(self.job.settings), self.stages.folder / "bank-zero-shot")
+        return StageOne(self.job, base_model(self.job.settings), self.stages.folder / "bank-zero-shot", joined=False)
 
     @cached_property
     def weights(self) -> Mapping[Half, StageOneWeights]:

@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from core.artifacts import content_hash
 from core.records import Query, Ranking
-from retrieval.encoder import Embeddings
+from retrieval.encoder import Embeddings, SentenceEncoder
 from retrieval.retriever import Retriever
 
 Fusion = Callable[[Sequence[Sequence[Ranking]]], Sequence[Ranking]]
@@ -43,6 +44,35 @@ class EnsembleRetriever:
         if [ranking.key for ranking in fused] != [query.key for query in queries]:
             raise ValueError("the fusion must return one ranking a query, in the order of the queries")
         return [ranking.top(top_n) for ranking in fused]
+
+
+class JoinedEncoder:
+    """Several encoders as one `Encoder`: their embeddings side by side, see `concatenate_embeddings`.
+
+    Args:
+        encoders: At least one; all read the same texts.
+        weights: One an encoder, not negative and not all zero; None weighs all alike.
+
+    Raises:
+        ValueError: There is no encoder, or weights do not fit.
+    """
+
+    def __init__(self, encoders: Sequence[SentenceEncoder], weights: Sequence[float] | None = None) -> None:
+        self._encoders = tuple(encoders)
+        self._weights = None if weights is None else tuple(weights)
+        concatenate_embeddings([np.zeros((0, 1), dtype=np.float32) for _ in self._encoders], self._weights)
+
+    def fingerprint(self) -> str:
+        """Return a SHA-256 over what changes vectors besides the models' weights."""
+        return content_hash([[encoder.fingerprint() for encoder in self._encoders], self._weights])
+
+    def encode_queries(self, texts: Sequence[str]) -> Embeddings:
+        """Return float32 of shape (n, sum of d), one row a text, in order; rows have length 1."""
+        return concatenate_embeddings([encoder.encode_queries(texts) for encoder in self._encoders], self._weights)
+
+    def encode_documents(self, texts: Sequence[str]) -> Embeddings:
+        """Return float32 of shape (n, sum of d), one row a text, in order; rows have length 1."""
+        return concatenate_embeddings([encoder.encode_documents(texts) for encoder in self._encoders], self._weights)
 
 
 def concatenate_embeddings(views: Sequence[Embeddings], weights: Sequence[float] | None = None) -> Embeddings:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.models import LocalModel
+from core.models import LocalModel, locate_model
 from core.records import Query, Question
 from pipelines.job import Job
 from pipelines.stage_one import StageOne
@@ -159,3 +159,15 @@ def test_the_manifest_tells_other_rankings_apart(tiny_job: TinyJob, tmp_path: Pa
     assert first != second
     assert StageOne(tiny_job(), replace(MODEL, revision="2"), tmp_path).made_from() != first
     assert StageOne(tiny_job("training.epochs=9"), MODEL, tmp_path).made_from() == first
+
+
+def test_a_second_encoder_is_put_beside_the_first(tiny_job: TinyJob, tiny_model: Path, tmp_path: Path) -> None:
+    model = locate_model(str(tiny_model))
+    plain = StageOne(tiny_job(), model, tmp_path / "plain")
+    joined = StageOne(tiny_job(f'retriever.also=["{tiny_model.as_posix()}"]'), model, tmp_path / "joined")
+    queries = plain.job.queries(plain.job.test)[:5]
+    assert joined.embed_queries(queries).shape[1] == 2 * plain.embed_queries(queries).shape[1]
+    for one, two in zip(plain.dense(queries, top_n=5), joined.dense(queries, top_n=5), strict=True):
+        assert two.scores == pytest.approx(one.scores, abs=1e-5)  # the mean of a cosine with itself
+    assert joined.made_from() != plain.made_from()
+    assert StageOne(joined.job, model, tmp_path / "zero", joined=False).made_from()["also"] == []

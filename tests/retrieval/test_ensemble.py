@@ -6,7 +6,7 @@ import pytest
 
 from core.fusion import fuse_scores, reciprocal_rank_fusion
 from core.records import Query, Question, Ranking
-from retrieval.ensemble import EnsembleRetriever, concatenate_embeddings
+from retrieval.ensemble import EnsembleRetriever, JoinedEncoder, concatenate_embeddings
 
 QUERIES = [
     Query(question=Question(id=1, text="t", answers=("a", "b", "c", "d"), correct="A"), letter=letter)
@@ -77,3 +77,36 @@ def test_impossible_weights_are_refused(weights: list[float]) -> None:
         concatenate_embeddings([rows, rows], weights)
     with pytest.raises(ValueError, match="rows"):
         concatenate_embeddings([rows, rows[:1]])
+
+
+class Axis:
+    """An encoder that writes the length of a text into one of two directions."""
+
+    def __init__(self, place: int) -> None:
+        self.place = place
+
+    def fingerprint(self) -> str:
+        return f"axis {self.place}"
+
+    def encode_queries(self, texts: Sequence[str]) -> np.ndarray:
+        rows = np.zeros((len(texts), 2), dtype=np.float32)
+        rows[:, self.place] = 1
+        return rows
+
+    encode_documents = encode_queries
+
+
+def test_joined_encoders_give_the_weighted_mean_of_their_cosines() -> None:
+    queries, documents = JoinedEncoder([Axis(0), Axis(1)], [1.0, 3.0]), JoinedEncoder([Axis(0), Axis(0)], [1.0, 3.0])
+    query, document = queries.encode_queries(["a"]), documents.encode_documents(["b"])
+    assert query.shape == (1, 4)
+    assert (query @ document.T).item() == pytest.approx(0.25)  # (1 · 1 + 3 · 0) / 4
+    assert np.linalg.norm(query) == pytest.approx(1.0)
+    assert queries.fingerprint() != JoinedEncoder([Axis(0), Axis(1)]).fingerprint()
+
+
+def test_a_join_of_nothing_and_weights_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match="expected one or more"):
+        JoinedEncoder([])
+    with pytest.raises(ValueError, match="one each"):
+        JoinedEncoder([Axis(0)], [1.0, 2.0])
