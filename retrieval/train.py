@@ -212,6 +212,7 @@ def train_retriever(
     )
     run(session, args, loss, checkpoint)
     thaw(frozen)
+    args.distributed_state.wait_for_everyone()  # others may still read the best weights from the folder removed below
     if base_share:
         blend_weights(model, base, base_share=base_share)
     if args.process_index == 0:
