@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from core.artifacts import content_hash, write_json, write_text
+from core.artifacts import write_json, write_text
 from core.errors import InputError
 from core.models import LocalModel, locate_model
 from core.records import Query, Question, Ranking
@@ -118,7 +118,7 @@ def _runs(job: Job, one: StageOneRun, queries: list[Query]) -> dict[str, list[Ra
     made_from = {
         "queries": one.queries_hash(queries),
         "template_hash": forms.hash(),
-        "bank_hash": content_hash([[entry.id, entry.name, entry.explanation] for entry in job.bank]),
+        "bank_hash": job.bank_hash,
         "top": top,
     }
     runs = {

@@ -50,6 +50,11 @@ class Job:
         return self.inputs.bank
 
     @property
+    def bank_hash(self) -> str:
+        """What pins the bank, for manifests: ids, names and explanations, in the order of the file."""
+        return content_hash([[entry.id, entry.name, entry.explanation] for entry in self.bank])
+
+    @property
     def train(self) -> tuple[Question, ...]:
         """The training questions; empty where no file was given."""
         return self.inputs.train.questions if self.inputs.train else ()

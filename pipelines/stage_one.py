@@ -58,7 +58,7 @@ class StageOne:
             "also_weight": retriever.also_weight if self._also else None,
             "dtype": [retriever.device, retriever.dtype],
             "index": settings.index.model_dump(mode="json"),
-            "bank_hash": content_hash([[m.id, m.name, m.explanation] for m in self.job.bank]),
+            "bank_hash": self.job.bank_hash,
         }
 
     @cached_property

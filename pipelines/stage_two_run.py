@@ -142,7 +142,7 @@ class StageTwoRun:
             "candidates": content_hash([[r.key, *r.ids[: self.chosen.candidates].tolist()] for r in candidates]),
             "scores": content_hash([r.scores.tolist() for r in candidates]),
             "queries": self.stage_one.queries_hash(queries),
-            "bank_hash": content_hash([[m.id, m.name, m.explanation] for m in self.job.bank]),
+            "bank_hash": self.job.bank_hash,
             "device": self.job.settings.retriever.device,
         }
 
