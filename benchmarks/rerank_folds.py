@@ -43,12 +43,12 @@ VARIANTS = Path(__file__).with_name("rerank_variants.toml")
 
 
 def main() -> None:
-    options = _options()
+    options = options_parser(__doc__ or "").parse_args()
     set_up_logging(0)
     if options.summarise:
-        _summarise(options.output)
+        summarise(options.output)
         return
-    job = _job(options, [])
+    job = job_of(options, [])
     folds = question_folds(job.train, k=5, seed=job.settings.split.seed)
     split = folds[options.only_fold]
     work = Path(options.work.format(fold=options.only_fold))
@@ -73,7 +73,7 @@ def _run_fold(options: argparse.Namespace, job: Job, one: StageOneRun, scored: S
     for name in options.variants.split(","):
         variant = variants[name]
         training = [text.replace("{MODEL}", job.settings.retriever.model) for text in variant["training"]]
-        changed = _job(options, training)
+        changed = job_of(options, training)
         of_variant = StageOneRun(changed, one.stages, one.questions, given=None)
         folder = trained_reranker(of_variant, found, work / f"reranker-{name}", one.stages)
         table = {"kind": "cross-encoder", "model": str(folder), "fusion": variant.get("fusion", "rank")}
@@ -100,7 +100,7 @@ def _run_fold(options: argparse.Namespace, job: Job, one: StageOneRun, scored: S
     (options.output / f"fold{options.only_fold}-{suffix}.json").write_text(json.dumps(result), encoding="utf-8")
 
 
-def _summarise(output: Path) -> None:
+def summarise(output: Path) -> None:
     precision: dict[str, dict[str, float]] = {}
     unseen: dict[str, bool] = {}
     fold_of: dict[str, int] = {}
@@ -145,7 +145,7 @@ def _summarise(output: Path) -> None:
         sys.stdout.write(f"{row_}\n")
 
 
-def _job(options: argparse.Namespace, overrides: list[str]) -> Job:
+def job_of(options: argparse.Namespace, overrides: list[str]) -> Job:
     settings = load_config(Settings, options.config, [*options.overrides, *overrides])
     inputs = check_inputs(
         misconceptions=options.misconceptions,
@@ -156,8 +156,8 @@ def _job(options: argparse.Namespace, overrides: list[str]) -> Job:
     return Job(settings=settings, inputs=inputs, output=options.output, forms=text_forms(settings.text), sources=())
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def options_parser(description: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--train", type=Path)
     parser.add_argument("--misconceptions", type=Path)
     parser.add_argument("--hints", type=Path, action="append", default=[])
@@ -170,7 +170,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--out-of-fold", type=int)
     parser.add_argument("--variants", default="from-retriever")
     parser.add_argument("--summarise", action="store_true")
-    return parser.parse_args()
+    return parser
 
 
 if __name__ == "__main__":

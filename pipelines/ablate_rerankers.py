@@ -14,22 +14,33 @@ from eval.splits import seen_labels
 from pipelines.ablation import (
     ALONE,
     FUSED,
+    SEARCHED_TWICE,
     STAGE_ONE,
     WITH_PRIOR,
     Ablation,
+    Costs,
     Variant,
     ablate,
     ablation_csv,
     ablation_section,
     ablation_table,
 )
+from pipelines.ablation_grid import add_grid_options, grid_points
+from pipelines.bias_stage import Findings, findings
 from pipelines.cli import check_all, parse_arguments, parser, run_main
+from pipelines.engine_pool import EnginePool
 from pipelines.job import Job, add_data_options, check_length, fingerprints, read_job
 from pipelines.plan import data_warnings
 from pipelines.report import write_run_report
 from pipelines.settings import Settings
 from pipelines.stage_one_run import StageOneRun
-from pipelines.stage_two import StageTwoWeights, check_reranker, check_reranker_texts, resolve_reranker
+from pipelines.stage_two import (
+    StageTwoWeights,
+    check_reranker,
+    check_reranker_texts,
+    reranker_models,
+    resolve_reranker,
+)
 from pipelines.stage_two_run import StageTwoRun
 from pipelines.stages import Stages
 from pipelines.train_stage import fitted_on, own_manifest
@@ -47,8 +58,9 @@ Measure rerankers side by side on a validation part held out of --train.
 
 Stage 1 runs once and each reranker gets the same candidates. The table shows each one alone (its own order), fused with
 stage 1, and with the prior for labels without a training example; differences and paired p-values are to the first
-SPEC, fused (to stage 1 where that is identity). Writes ablation.csv, metrics.json, report.html and run.json (times)
-into --output.
+SPEC, fused (to stage 1 where that is identity), with queries/s, prompt tokens a query and GPU-seconds. --orders,
+--candidates and --fusion measure each SPEC at every combination. Writes ablation.csv, metrics.json, report.html (with
+the bias of listwise rerankers) and run.json into --output.
 
 A reranker that was fitted on questions it would be measured on is refused. One made by train_reranker.py with the same
 --train and the same `[split]` was not."""
@@ -57,6 +69,8 @@ EPILOG = """\
 examples:
   python pipelines/ablate_rerankers.py --train train.csv --misconceptions bank.csv --output runs/ablation \\
       --rerankers identity,cross-encoder:models/a,cross-encoder:models/b
+  python pipelines/ablate_rerankers.py ... --rerankers identity,listwise:bundled:SmolLM2-135M-Instruct \\
+      --orders ascending,both --candidates 10,25 --fusion rank,score
   python pipelines/ablate_rerankers.py ... --retriever models/a.work/retriever --config mine.toml --rerankers identity,X
 
 exit status: 0 done, 2 bad input (nothing was written), 130 interrupted"""
@@ -70,6 +84,7 @@ def main(arguments: list[str] | None = None) -> None:
     made.add_argument(
         "--retriever", metavar="MODEL", help="use this retriever as it is: bundled:NAME, folder or hub id"
     )
+    add_grid_options(made)
     options = parse_arguments(made, arguments)
     specs = _specs(options.rerankers)
     job, given = _job(options, specs)
@@ -77,26 +92,32 @@ def main(arguments: list[str] | None = None) -> None:
     one = StageOneRun(job, stages, job.train, given=given)
     scored = fingerprints(one.plan.validation)
     check_all([partial(_check_may_be_measured, job, spec, scored) for spec in specs])
+    pool = EnginePool()
+    runs = [
+        StageTwoRun(one, point.spec, chosen=point.chosen, variant=point.variant, title=point.title, pool=pool)
+        for point in grid_points(specs, job.settings, options)
+    ]
     variants = [_stage_one(one)]
-    speeds: dict[str, float | None] = {}
-    for spec in specs:
-        two = StageTwoRun(one, spec)
+    for two in runs:
         variants += _variants(two)
-        seconds = two.validation_seconds()
-        speeds[spec] = len(one.plan.queries) / seconds if seconds else None
+    costs = {two.spec: two.scores.facts() for two in runs}
     ablation = ablate(
         variants,
         one.plan.queries,
-        reference=STAGE_ONE if _is_identity(job, specs[0]) else f"{specs[0]}, {FUSED}",
+        reference=STAGE_ONE if runs[0].chosen.kind == "identity" else f"{runs[0].spec}, {FUSED}",
         seen=seen_labels(one.plan.fit),
         resamples=job.settings.bootstrap,
+        candidates=f"{runs[-1].spec}, {SEARCHED_TWICE}" if runs[-1].chosen.describe else STAGE_ONE,
     )
-    _write(job, one, ablation, specs, given)
+    found = [found for two in runs if (found := findings(two, None, measured_on=MEASURED_ON))]
+    pool.close()
+    _write(job, one, ablation, specs, given, costs, found)
+    speeds = {spec: facts.queries_per_second if facts else None for spec, facts in costs.items()}
     stages.write_run({"command": sys.argv, "queries_per_second": speeds})
     sys.stdout.write(
         f"\nStages:\n{stages.summary()}\n\n"
         f"Measured on {MEASURED_ON}: {len(one.plan.queries)} labelled wrong answers\n"
-        f"Differences are to {ablation.reference}\n{ablation_table(ablation, speeds)}\n\nWritten:\n"
+        f"Differences are to {ablation.reference}\n{ablation_table(ablation, costs)}\n\nWritten:\n"
     )
     sys.stdout.writelines(f"  {job.output / name}\n" for name in ("ablation.csv", "metrics.json", "report.html"))
 
@@ -121,6 +142,11 @@ def _job(options: argparse.Namespace, specs: Sequence[str]) -> tuple[Job, LocalM
                 check_reranker(spec)(settings)
             except UserError as error:
                 faults += error.faults
+        if not faults:
+            try:
+                grid_points(specs, settings, options)
+            except UserError as error:
+                faults += error.faults
         if faults:
             raise InputError(faults)
 
@@ -137,17 +163,13 @@ def _check_may_be_measured(job: Job, spec: str, scored: Sequence[str]) -> None:
         ArtifactMismatchError: The texts differ.
     """
     chosen = resolve_reranker(spec, job.settings)
-    model = locate_model(chosen.model) if chosen.model else None
-    if overlap := len(fitted_on(model).intersection(scored)):
+    fitted = frozenset().union(*(fitted_on(model) for model in reranker_models(chosen, job.settings)))
+    if overlap := len(fitted.intersection(scored)):
         raise InputError(
             f"reranker '{spec}': was fitted on {overlap} of the {len(scored)} questions that it would be measured on; "
             "train one with the same --train and the same [split], which hold them out"
         )
     check_reranker_texts(job, chosen)
-
-
-def _is_identity(job: Job, spec: str) -> bool:
-    return resolve_reranker(spec, job.settings).kind == "identity"
 
 
 def _weights(weight: float) -> tuple[StageTwoWeights, StageTwoWeights]:
@@ -164,6 +186,9 @@ def _variants(two: StageTwoRun) -> list[Variant]:
     crossed = (two.weights[1], two.weights[0])  # each half is scored with what the other gave
     plain = tuple(StageTwoWeights(weight=weights.weight, prior=0.0, prior_gain=None) for weights in crossed)
     found = []
+    if two.chosen.describe:
+        described = two.scores.validation_candidates()
+        found += [Variant(reranker=two.spec, used=SEARCHED_TWICE, weights=_weights(0.0), rankings=described)]
     if two.chosen.kind != "identity":
         alone, fused = two.validation_alone(), two.validation_rankings(with_prior=False)
         found += [Variant(reranker=two.spec, used=ALONE, weights=_weights(1.0), rankings=alone)]
@@ -173,7 +198,15 @@ def _variants(two: StageTwoRun) -> list[Variant]:
     return found
 
 
-def _write(job: Job, one: StageOneRun, ablation: Ablation, specs: Sequence[str], given: LocalModel | None) -> None:
+def _write(
+    job: Job,
+    one: StageOneRun,
+    ablation: Ablation,
+    specs: Sequence[str],
+    given: LocalModel | None,
+    costs: Costs,
+    found: Sequence[Findings],
+) -> None:
     scored = fingerprints(one.plan.validation)
     warnings = data_warnings(job, fitted_on(given), scored)
     if chosen_by := _chosen_by(job, specs, scored):
@@ -184,8 +217,9 @@ def _write(job: Job, one: StageOneRun, ablation: Ablation, specs: Sequence[str],
         **ablation.to_json(),
         "stage_one_weights": one.weights[None].to_json(),
         "warnings": {text: count for text, count in warnings},
+        "bias": {one.name: one.to_json() for one in found},
     }
-    write_text(job.output / "ablation.csv", ablation_csv(ablation))
+    write_text(job.output / "ablation.csv", ablation_csv(ablation, costs))
     write_json(job.output / "metrics.json", numbers)
     write_run_report(
         job.output / "report.html",
@@ -200,7 +234,7 @@ def _write(job: Job, one: StageOneRun, ablation: Ablation, specs: Sequence[str],
             ("Rerankers", ", ".join(specs)),
         ],
         warnings=[*warnings, *[(text, 1) for text in job.inputs.warnings]],
-        sections=[ablation_section(ablation)],
+        sections=[ablation_section(ablation, costs), *(section for one in found for section in one.sections())],
     )
 
 
@@ -208,8 +242,8 @@ def _chosen_by(job: Job, specs: Sequence[str], scored: Sequence[str]) -> int:
     """Return how many scored questions helped to choose some reranker's epoch."""
     known: set[str] = set()
     for spec in specs:
-        model = resolve_reranker(spec, job.settings).model
-        known |= set(own_manifest(locate_model(model) if model else None).get("scored_on") or ())
+        for model in reranker_models(resolve_reranker(spec, job.settings), job.settings):
+            known |= set(own_manifest(model).get("scored_on") or ())
     return len(known.intersection(scored))
 
 

@@ -12,15 +12,21 @@ from eval.evaluation import Evaluation, compare
 from eval.intervals import PairedTest
 from eval.report import Comparison, Section
 from pipelines.measures import Measured, measure
+from pipelines.scoring import ScoringFacts
 from pipelines.stage_two import StageTwoWeights
+
+Costs = Mapping[str, ScoringFacts | None]
 
 STAGE_ONE = "stage 1"
 ALONE, FUSED, WITH_PRIOR = "alone", "fused", "fused + prior"
+SEARCHED_TWICE = "searched twice"
 NONE = "–"
 HEADS = ("reranker", "used", "weight", "prior", "MAP@25", "95 % interval", "seen", "unseen", "difference", "p")
+COSTS = ("queries/s", "tokens/query", "GPU-s/1,000")
 _CSV = (
     *("reranker", "used", "weight_half0", "weight_half1", "prior_half0", "prior_half1", "map@25", "low", "high"),
     *("seen", "unseen", "difference", "difference_low", "difference_high", "p"),
+    *("queries_per_second", "prompt_tokens_per_query", "gpu_seconds_per_1000_queries"),
 )
 
 
@@ -30,7 +36,8 @@ class Variant:
 
     Attributes:
         reranker: Its SPEC, or `STAGE_ONE` for the candidates as they are.
-        used: `ALONE` (weight 1), `FUSED` (with stage 1, no prior) or `WITH_PRIOR`.
+        used: `SEARCHED_TWICE` (stage 1 with what its description found), `ALONE` (weight 1), `FUSED` (with stage 1, no
+            prior) or `WITH_PRIOR`.
         weights: The weights that the first and the second half were scored with; each was fitted on the other.
         rankings: Its rankings of the scored queries.
     """
@@ -110,7 +117,13 @@ class Ablation:
 
 
 def ablate(
-    variants: Sequence[Variant], queries: Sequence[Query], *, reference: str, seen: frozenset[int], resamples: int
+    variants: Sequence[Variant],
+    queries: Sequence[Query],
+    *,
+    reference: str,
+    seen: frozenset[int],
+    resamples: int,
+    candidates: str = STAGE_ONE,
 ) -> Ablation:
     """Measure variants over the same labelled queries.
 
@@ -120,9 +133,10 @@ def ablate(
         reference: Name of the variant that the others are compared with.
         seen: The labels with a training example.
         resamples: Resamples of the bootstrap intervals.
+        candidates: Name of the run that holds the candidates of the last variant, for the loss budget.
     """
     runs = {variant.name: variant.rankings for variant in variants}
-    measured = measure(runs, queries, candidates=STAGE_ONE, seen=seen, resamples=resamples)
+    measured = measure(runs, queries, candidates=candidates, seen=seen, resamples=resamples)
     found = measured.rankings
     tests = {name: compare(run, found[reference], measured.labels) for name, run in found.items() if name != reference}
     comparisons = tuple(Comparison(first=name, second=reference, test=test) for name, test in tests.items())
@@ -133,17 +147,15 @@ def ablate(
     return Ablation(measured=replace(measured, comparisons=comparisons), rows=rows, reference=reference)
 
 
-def ablation_table(ablation: Ablation, speeds: Mapping[str, float | None]) -> str:
+def ablation_table(ablation: Ablation, costs: Costs) -> str:
     """Return the terminal table.
 
     Args:
         ablation: The rows.
-        speeds: Queries a second by reranker; None where nothing was reranked in this run.
+        costs: What scoring took, by reranker; None where nothing was scored.
     """
-    lines = [[*HEADS, "queries/s"]]
-    for row in ablation.rows:
-        speed = speeds.get(row.variant.reranker)
-        lines.append([*row.cells(), NONE if speed is None else f"{speed:.1f}"])
+    lines = [[*HEADS, *COSTS]]
+    lines += [[*row.cells(), *cost_cells(costs.get(row.variant.reranker))] for row in ablation.rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     texts = 2  # names to the left, numbers to the right
     return "\n".join(
@@ -156,26 +168,38 @@ def ablation_table(ablation: Ablation, speeds: Mapping[str, float | None]) -> st
     )
 
 
-def ablation_csv(ablation: Ablation) -> str:
+def cost_cells(facts: ScoringFacts | None) -> list[str]:
+    """Return what scoring took as texts, in the order of `COSTS`."""
+    values = _costs(facts)
+    return [NONE if value is None else f"{value:.{digits}f}" for value, digits in zip(values, (1, 0, 1), strict=True)]
+
+
+def _costs(facts: ScoringFacts | None) -> list[float | None]:
+    return [None] * 3 if facts is None else [facts.queries_per_second, facts.tokens_per_query, facts.gpu_seconds]
+
+
+def ablation_csv(ablation: Ablation, costs: Costs) -> str:
     """Return the rows as CSV text; an empty cell where there is no number."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_CSV)
-    writer.writerows(row.values() for row in ablation.rows)
+    for row in ablation.rows:
+        rounded = [None if value is None else round(value, 3) for value in _costs(costs.get(row.variant.reranker))]
+        writer.writerow([*row.values(), *rounded])
     return text.getvalue()
 
 
-def ablation_section(ablation: Ablation) -> Section:
+def ablation_section(ablation: Ablation, costs: Costs) -> Section:
     """Return the table as a section of the report; every text is escaped."""
-    head = "".join(f"<th>{escape(name)}</th>" for name in HEADS)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row.cells()) + "</tr>" for row in ablation.rows
-    )
+    head = "".join(f"<th>{escape(name)}</th>" for name in (*HEADS, *COSTS))
+    lines = [[*row.cells(), *cost_cells(costs.get(row.variant.reranker))] for row in ablation.rows]
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in line) + "</tr>" for line in lines)
     how = (
         "How to read this: every reranker was given the same candidates. “Alone” is its own order of them, “fused” is "
         "mixed with stage 1, “prior” adds a number to entries without a training example. Weights and priors stand as "
         "first half/second half: each was fitted on the other half. Differences in MAP@25 are to "
-        f"“{ablation.reference}”; p is of the paired randomisation test. How long each took is in run.json."
+        f"“{ablation.reference}”; p is of the paired randomisation test. Queries/s are those of the run that scored "
+        "the candidates, opening the model left out; GPU-s/1,000 are GPU-seconds per 1,000 queries."
     )
     table = f'<table class="data"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
     return Section(

@@ -14,20 +14,26 @@ from core.records import Query, Ranking
 from eval.metrics import average_precisions
 from eval.splits import seen_labels
 from eval.submission import write_submission
+from pipelines.bias_stage import Findings, findings
 from pipelines.cli import parse_arguments, parser, run_main
 from pipelines.job import CONFIGS, SAMPLE, Job, add_data_options, check_length, fingerprints, read_job
 from pipelines.measures import Measured, measure, table
 from pipelines.plan import HELD_OUT_TEST, VALIDATION, data_warnings
+from pipelines.plan_run import tell_plan
 from pipelines.report import write_run_report
+from pipelines.rerank_scores import TEST
+from pipelines.rerank_scores import VALIDATION as HELD_OUT_SCORES
 from pipelines.settings import Settings
 from pipelines.stage_one_run import StageOneRun
-from pipelines.stage_two import check_reranker, check_reranker_texts, resolve_reranker
+from pipelines.stage_two import check_reranker, check_reranker_texts, reranker_models, resolve_reranker
 from pipelines.stage_two_run import StageTwoRun
 from pipelines.stages import Stages
+from pipelines.time_limit import TimeLimit, no_limit, parse_duration
 from pipelines.train_stage import chosen_on, fitted_on
 
 logger = logging.getLogger(__name__)
 
+SEARCHED_TWICE = "stage 1, searched twice"
 OUTPUTS = ("submission.csv", "metrics.json", "report.html", "candidates.parquet")
 
 DESCRIPTION = """\
@@ -54,6 +60,7 @@ examples:
       --output runs/eedi --config pipelines/configs/cpu.toml
   python pipelines/end_to_end.py ... --retriever bundled:all-MiniLM-L6-v2          (zero-shot, trains nothing)
   python pipelines/end_to_end.py ... --reranker cross-encoder:models/reranker
+  python pipelines/end_to_end.py ... --config pipelines/configs/h200.toml --reranker listwise --time-limit 9h
   python pipelines/end_to_end.py ... --set training.epochs=3 --set split.seed=1
 
 exit status: 0 done, 2 bad input (nothing was written), 130 interrupted"""
@@ -67,21 +74,36 @@ def main(arguments: list[str] | None = None) -> None:
         "--retriever", metavar="MODEL", help="use this model as it is: bundled:NAME, a folder, or a hub id"
     )
     made.add_argument(
-        "--reranker", metavar="SPEC", help="identity, KIND:MODEL_DIR, or the NAME of a [rerankers.NAME] table"
+        "--reranker", metavar="SPEC", help="identity, KIND:MODEL, or the NAME of a [rerankers.NAME] table"
+    )
+    made.add_argument(
+        "--time-limit",
+        type=parse_duration,
+        metavar="9h",
+        help="end in time: queries that are not reached keep stage 1's order, and are counted",
     )
     options = parse_arguments(made, arguments)
+    limit = TimeLimit(seconds=options.time_limit) if options.time_limit else no_limit()
     job, given = _job(options)
     stages = Stages(folder=job.output)
     started = time.perf_counter()
     one = StageOneRun(job, stages, job.train, given=given)
-    two = StageTwoRun(one, job.settings.reranker)
     queries = job.queries(job.test)
+    two = StageTwoRun(one, job.settings.reranker, limit=limit, test_queries=len(queries))
+    tell_plan(two, len(queries), limit)
     final = two.rankings(queries)
     stages.timed("submission.csv", lambda: write_submission(job.output / "submission.csv", final, job.test, job.bank))
     measured, how = _measure(job, one, two, queries, final)
-    stages.timed("metrics.json and report.html", lambda: _write_numbers(job, one, two, measured, how, given))
+    found = findings(two, queries if how == HELD_OUT_TEST else None, measured_on=how)
+    stages.timed("metrics.json and report.html", lambda: _write_numbers(job, one, two, measured, how, given, found))
+    two.scores.pool.close()
     stages.write_run({"command": sys.argv, "total_seconds": round(time.perf_counter() - started, 3)})
     _tell(job, stages, measured, how, time.perf_counter() - started)
+    if two.unreached.get(TEST):
+        sys.stdout.write(
+            f"\nTime limit: {two.unreached[TEST]} of {len(queries)} test queries were not reranked and keep stage 1's "
+            "order; the same command goes on with them.\n"
+        )
 
 
 def _job(options: argparse.Namespace) -> tuple[Job, LocalModel | None]:
@@ -128,6 +150,8 @@ def _measure(
     )
     fused = one.candidates(queries) if on_test else one.validation_candidates()
     runs["stage 1"] = fused
+    if two.chosen.describe:
+        runs[SEARCHED_TWICE] = two.scores.test_candidates(queries) if on_test else two.scores.validation_candidates()
     if two.chosen.kind != "identity":
         runs[f"reranked ({two.spec})"] = (
             two.rankings(queries, with_prior=False) if on_test else two.validation_rankings(with_prior=False)
@@ -135,15 +159,23 @@ def _measure(
     if any(two.weights[half].prior for half in ((None,) if on_test else (0, 1))):
         runs["with prior for unseen"] = final if on_test else two.validation_rankings()
     seen = seen_labels(job.train if on_test else one.plan.fit)
-    measured = measure(runs, asked, candidates="stage 1", seen=seen, resamples=job.settings.bootstrap)
+    pool = SEARCHED_TWICE if two.chosen.describe else "stage 1"
+    measured = measure(runs, asked, candidates=pool, seen=seen, resamples=job.settings.bootstrap)
     return measured, HELD_OUT_TEST if on_test else VALIDATION
 
 
 def _write_numbers(
-    job: Job, one: StageOneRun, two: StageTwoRun, measured: Measured, how: str, given: LocalModel | None
+    job: Job,
+    one: StageOneRun,
+    two: StageTwoRun,
+    measured: Measured,
+    how: str,
+    given: LocalModel | None,
+    found: Findings | None,
 ) -> None:
     scored = job.test if how == HELD_OUT_TEST else one.plan.validation
-    models = [given, *(locate_model(name) for name in (two.chosen.model, *job.settings.retriever.also) if name)]
+    others = [locate_model(name) for name in job.settings.retriever.also]
+    models = [given, *reranker_models(two.chosen, job.settings), *others]
     fitted, chosen = (frozenset().union(*(known(model) for model in models)) for known in (fitted_on, chosen_on))
     warnings = data_warnings(job, fitted, fingerprints(scored), chosen_on=chosen)
     first, second = one.weights[None].to_json(), two.weights[None].to_json()
@@ -155,6 +187,8 @@ def _write_numbers(
         "warnings": {text: count for text, count in warnings},
         "input_warnings": list(job.inputs.warnings),
         "reranker": two.spec,
+        **(found.to_json() if found else {}),
+        "unreached": two.unreached,
     }
     write_json(job.output / "metrics.json", numbers)
     base = job.settings.retriever.model
@@ -173,8 +207,14 @@ def _write_numbers(
         job.bank,
         title="Misconception ranking",
         provenance=provenance,
-        warnings=[*warnings, *[(text, 1) for text in job.inputs.warnings]],
+        warnings=[*warnings, *_unreached(two), *[(text, 1) for text in job.inputs.warnings]],
+        sections=found.sections() if found else [],
     )
+
+
+def _unreached(two: StageTwoRun) -> list[tuple[str, int]]:
+    names = {TEST: "test queries", HELD_OUT_SCORES: "held-out queries"}
+    return [(f"{names[name]} that the time limit left at stage 1's order", n) for name, n in two.unreached.items() if n]
 
 
 def _trained(base: str, job: Job, one: StageOneRun) -> str:

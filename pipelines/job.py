@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "data" / "sample"
-_MODEL_FILES = ("modules.json", "config.json")
+_MODEL_FILES = ("modules.json", "config.json", "adapter_config.json")
 CONFIGS = Path(__file__).resolve().parent / "configs"
 
 

@@ -10,8 +10,11 @@ from pydantic import Field, model_validator
 
 from core.columns import EEDI, Columns
 from core.config import StrictModel
+from core.errors import did_you_mean
+from pipelines.engine_settings import EngineSettings
+from pipelines.lm_training_settings import LmTrainingSettings
+from pipelines.reranker_settings import RerankerSettings, Share
 
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Weight = Annotated[float, Field(ge=0.0, le=100.0)]
 Cosine = Annotated[float, Field(ge=-1.0, lt=1.0)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -174,28 +177,6 @@ class FusionSettings(StrictModel):
     )
 
 
-class RerankerSettings(StrictModel):
-    """One `[rerankers.NAME]` table."""
-
-    kind: Literal["identity", "cross-encoder"] = "identity"
-    model: str | None = Field(None, description="A folder made by pipelines/train_reranker.py.")
-    candidates: Annotated[int, Field(ge=2)] = Field(25, description="How many of stage 1's candidates are reranked.")
-    max_length: int | None = Field(None, ge=8, description="Tokens a pair is cut to; null: as the model was trained.")
-    batch_size: Annotated[int, Field(ge=1)] = 128
-    fusion: Literal["rank", "score"] = Field("rank", description="Stage 1 enters as log(1/rank), or as log-softmax.")
-    weights: tuple[Share, ...] = Field(
-        (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
-        min_length=1,
-        description="Weights of the reranker tried.",
-    )
-
-    @model_validator(mode="after")
-    def _has_model(self) -> "RerankerSettings":
-        if self.kind != "identity" and not self.model:
-            raise ValueError(f"a reranker of kind '{self.kind}' needs a model")
-        return self
-
-
 class RerankerTrainingSettings(StrictModel):
     """The cross-encoder's training recipe."""
 
@@ -254,9 +235,42 @@ class Settings(StrictModel):
     neighbours: NeighbourSettings = NeighbourSettings()
     lexical: LexicalSettings = LexicalSettings()
     fusion: FusionSettings = FusionSettings()
-    reranker: str = Field("identity", description="identity, KIND:MODEL_DIR, or the NAME of a [rerankers.NAME] table.")
+    reranker: str = Field("identity", description="identity, KIND:MODEL, or the NAME of a [rerankers.NAME] table.")
     rerankers: dict[str, RerankerSettings] = Field(default_factory=dict)
+    engines: dict[str, EngineSettings] = Field(default_factory=dict)
     reranker_training: RerankerTrainingSettings = RerankerTrainingSettings()
+    lm_training: LmTrainingSettings = LmTrainingSettings()
     prior: PriorSettings = PriorSettings()
     zero_shot: bool = Field(True, description="Also measure the untrained model, side by side.")
     bootstrap: Annotated[int, Field(ge=100)] = Field(2000, description="Resamples of the bootstrap intervals.")
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> "Settings":
+        faults = []
+        for name, table in self.rerankers.items():
+            if table.reads_language_model and table.engine not in self.engine_names:
+                meant = did_you_mean(table.engine, self.engine_names)
+                known = ", ".join(self.engine_names)
+                faults.append(f"rerankers.{name}.engine: no table [engines.{table.engine}]{meant}; there is {known}")
+            faults += [
+                f"rerankers.{name}.stages: no table [rerankers.{stage.reranker}] that is no cascade"
+                f"{did_you_mean(stage.reranker, self.rerankers)}"
+                for stage in table.stages
+                if stage.reranker not in self.rerankers or self.rerankers[stage.reranker].kind == "cascade"
+            ]
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+    @property
+    def engine_names(self) -> tuple[str, ...]:
+        """The engines that a reranker may name."""
+        return tuple(dict.fromkeys(("transformers", *self.engines)))
+
+    def engine(self, name: str) -> EngineSettings:
+        """Return the settings of an engine: its table, or the defaults for `transformers`.
+
+        Raises:
+            KeyError: There is no such table.
+        """
+        return EngineSettings() if name == "transformers" and name not in self.engines else self.engines[name]

@@ -1,33 +1,59 @@
-"""Stage 2 at work: a reranker chosen by its SPEC, fused with stage 1, and the prior for unseen labels."""
+"""Stage 2's weights: a reranker fused with stage 1 at a fitted temperature and weight, and the prior for unseen labels.
 
-import json
+What a reranker is and how it opens is in `pipelines.open_reranker`; its names may be imported from here.
+"""
+
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, get_args
 
-from core.artifacts import content_hash, require_match
-from core.errors import ConfigError, ModelError, did_you_mean
+import numpy as np
+
+from core.calibration import fit_temperature, label_places, temper_rankings
 from core.fitting import fit_weight, reweighted_mean
 from core.fusion import add_unseen_prior
-from core.models import locate_model
 from core.prior import fit_unseen_prior
-from core.records import Misconception, Query, Ranking
+from core.records import Query, Ranking
 from core.stage_one_fusion import fuse_with_stage_one
 from pipelines.job import Job
+from pipelines.open_reranker import (
+    KINDS,
+    check_reranker,
+    check_reranker_texts,
+    open_reranker,
+    parts_of,
+    reranker_made_from,
+    reranker_models,
+    resolve_reranker,
+)
 from pipelines.plan import Plan, precision_metric
-from pipelines.settings import RerankerSettings, Settings
+from pipelines.reranker_settings import RerankerSettings
+from pipelines.reranker_texts import reranker_candidate_text, reranker_query_text, reranker_texts_hash
 from pipelines.stage_one_weights import expected_share
-from pipelines.train_stage import own_manifest
-from rerank.cross_encoder import CrossEncoderReranker
-from rerank.identity import IdentityReranker
-from rerank.reranker import Reranker
-from retrieval.text import MisconceptionTemplate, misconception_text, query_text
+
+__all__ = [
+    "KINDS",
+    "StageTwoWeights",
+    "apply_stage_two",
+    "check_reranker",
+    "check_reranker_texts",
+    "fit_stage_two",
+    "none_logprobs",
+    "open_reranker",
+    "parts_of",
+    "reranker_candidate_text",
+    "reranker_made_from",
+    "reranker_models",
+    "reranker_query_text",
+    "reranker_texts_hash",
+    "resolve_reranker",
+    "tempered_rankings",
+]
 
 logger = logging.getLogger(__name__)
 
-KINDS: tuple[str, ...] = get_args(RerankerSettings.model_fields["kind"].annotation)
+_LEAST_NONE = 1e-12
+"""Probability that "none of these" has at least: rounding must not make it nought."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,129 +64,17 @@ class StageTwoWeights:
         weight: The reranker's share, 0 to 1.
         prior: Added to the score of every entry without a training example; 0 is off.
         prior_gain: MAP@25 with the prior minus without, cross-fitted on the inner split; None where it was not fitted.
+        temperature: Divides the reranker's log-probabilities before anything else; 1 where it was not fitted.
     """
 
     weight: float
     prior: float
     prior_gain: float | None
+    temperature: float = 1.0
 
     def to_json(self) -> dict[str, float | None]:
         """Return the weights for a file."""
         return asdict(self)
-
-
-def resolve_reranker(spec: str, settings: Settings) -> RerankerSettings:
-    """Return the settings of a reranker SPEC: `identity`, `KIND:MODEL_DIR`, or the name of a `[rerankers.NAME]` table.
-
-    Raises:
-        ConfigError: The SPEC is none of these.
-    """
-    if spec in settings.rerankers:
-        return settings.rerankers[spec]
-    if spec == "identity":
-        return RerankerSettings(candidates=25)
-    kind, colon, model = spec.partition(":")
-    if colon and model and kind in KINDS and kind != "identity":
-        return RerankerSettings.model_validate({"kind": kind, "model": model})
-    known = ["identity", *settings.rerankers]
-    raise ConfigError(
-        f"reranker '{spec}': expected identity, KIND:MODEL_DIR with KIND one of {', '.join(KINDS)}, or a "
-        f"[rerankers.NAME] table of the config; there is {', '.join(known)}{did_you_mean(spec, known)}"
-    )
-
-
-def check_reranker(spec: str) -> Callable[[Settings], None]:
-    """Return a check that a SPEC is known and its model there, for `read_job`."""
-
-    def check(settings: Settings) -> None:
-        chosen = resolve_reranker(spec, settings)
-        if chosen.model is not None:
-            _check_is_cross_encoder(spec, locate_model(chosen.model).folder)
-
-    return check
-
-
-def _check_is_cross_encoder(spec: str, folder: Path) -> None:
-    """Refuse a bi-encoder: the library would open it with a random head and rank at random."""
-    config = folder / "config.json"
-    names = json.loads(config.read_text(encoding="utf-8")).get("architectures") if config.is_file() else None
-    if not any(name.endswith("ForSequenceClassification") for name in names or []):
-        raise ModelError(
-            f"reranker '{spec}': {folder} is no cross-encoder (config.json names {names or 'no architecture'}); "
-            "make one with pipelines/train_reranker.py"
-        )
-
-
-def reranker_made_from(job: Job, chosen: RerankerSettings) -> dict[str, Any]:
-    """Return what a reranker's scores depend on besides its candidates, for manifests."""
-    model = locate_model(chosen.model) if chosen.model else None
-    return {
-        "kind": chosen.kind,
-        "model_revision": model.revision if model else None,
-        "depth": chosen.candidates,
-        "max_length": chosen.max_length,
-        "texts": reranker_texts_hash(job),
-    }
-
-
-def reranker_query_text(job: Job) -> Callable[[Query], str]:
-    """Return how a query is written for a cross-encoder: as for the retriever, the hint first where there is one."""
-    template = job.forms.hint_view
-    fields = job.forms.query.fields
-
-    def text(query: Query) -> str:
-        written = query_text(query, job.forms.query)
-        if template is None or not query.hint or "hint" in fields:
-            return written
-        return f"{query_text(query, template)}\n{written}"
-
-    return text
-
-
-def reranker_candidate_text(job: Job) -> Callable[[Misconception], str]:
-    """Return how a candidate is written for a cross-encoder: its name alone, which costs a tenth of an explanation."""
-    template = MisconceptionTemplate(latex=job.settings.text.latex)
-    return lambda entry: misconception_text(entry, template)
-
-
-def reranker_texts_hash(job: Job) -> str:
-    """Return what pins a cross-encoder's texts: it must be used with those it was trained with."""
-    forms = job.forms
-    return content_hash(
-        [forms.query.hash(), forms.hint_view.hash() if forms.hint_view else None, job.settings.text.latex]
-    )
-
-
-def check_reranker_texts(job: Job, chosen: RerankerSettings) -> None:
-    """Refuse a model that this project trained with other texts than the config's; a foreign model's are not known.
-
-    Raises:
-        ArtifactMismatchError: The texts differ.
-    """
-    model = locate_model(chosen.model) if chosen.model else None
-    if model is not None and own_manifest(model):
-        require_match(model.folder, {"texts": reranker_texts_hash(job)})
-
-
-def open_reranker(job: Job, chosen: RerankerSettings) -> Reranker:
-    """Load a reranker.
-
-    Raises:
-        ArtifactMismatchError: The model was trained by this project with other texts than the config's.
-        ModelError: The model cannot be loaded.
-    """
-    if chosen.kind == "identity" or chosen.model is None:
-        return IdentityReranker()
-    check_reranker_texts(job, chosen)
-    return CrossEncoderReranker.load(
-        locate_model(chosen.model).folder,
-        query_text=reranker_query_text(job),
-        candidate_text=reranker_candidate_text(job),
-        batch_size=chosen.batch_size,
-        device=job.settings.retriever.device,
-        max_length=chosen.max_length,
-        show_progress=True,
-    )
 
 
 def fit_stage_two(
@@ -173,7 +87,10 @@ def fit_stage_two(
     half: int | None,
     seen: frozenset[int],
 ) -> StageTwoWeights:
-    """Fit the fusion weight, then the prior for unseen labels, on one half of the validation part (None: all of it).
+    """Fit the temperature, the fusion weight, then the prior, on one half of the validation part (None: all of it).
+
+    Queries that the reranker did not reach in time (empty rankings) tell nothing of it and are left out; with none
+    left its weight is 0.
 
     Args:
         job: The job.
@@ -184,19 +101,24 @@ def fit_stage_two(
         half: Which half to fit on.
         seen: The labels with a training example.
     """
-    rows = plan.rows(half)
+    rows = [row for row in plan.rows(half) if len(reranked[row]) or chosen.kind == "identity"]
+    if not rows:
+        logger.warning("warning: no held-out query was reranked in time: the reranker's weight is 0")
+        return StageTwoWeights(weight=0.0, prior=0.0, prior_gain=None)
     mask = [plan.unseen[row] for row in rows]
     share = expected_share(job, mask)
     queries = [plan.queries[row] for row in rows]
     metric = precision_metric(queries)
     first, second = [candidates[row] for row in rows], [reranked[row] for row in rows]
+    temperature = _fitted_temperature(chosen, second, queries)
+    second = tempered_rankings(chosen, second, temperature)
 
     def score(weight: float) -> float:
         return reweighted_mean(metric(_mixed(chosen, first, second, weight)), mask, share)
 
     weight = 0.0 if chosen.kind == "identity" else fit_weight(chosen.weights, score).value
     if not job.settings.prior.enabled or len(set(mask)) < 2:
-        return StageTwoWeights(weight=weight, prior=0.0, prior_gain=None)
+        return StageTwoWeights(weight=weight, prior=0.0, prior_gain=None, temperature=temperature)
     prior = fit_unseen_prior(
         _mixed(chosen, first, second, weight),
         [query.labels for query in queries],
@@ -205,7 +127,37 @@ def fit_stage_two(
         unseen_share=share,
         metric=lambda rankings, _: metric(rankings),
     )
-    return StageTwoWeights(weight=weight, prior=prior.value, prior_gain=prior.with_prior - prior.without_prior)
+    gain = prior.with_prior - prior.without_prior
+    return StageTwoWeights(weight=weight, prior=prior.value, prior_gain=gain, temperature=temperature)
+
+
+def _fitted_temperature(chosen: RerankerSettings, reranked: Sequence[Ranking], queries: Sequence[Query]) -> float:
+    if not (chosen.reads_language_model and chosen.fit_temperature):
+        return 1.0
+    fitted = fit_temperature(
+        [ranking.scores for ranking in reranked],
+        label_places(reranked, [query.labels for query in queries]),
+        none_scores=none_logprobs(reranked) if chosen.prompt.none_label else None,
+    )
+    if fitted.at_bound:
+        logger.warning(
+            "warning: the best temperature lies on the edge of its range (%.3g): look at the scores", fitted.temperature
+        )
+    return fitted.temperature
+
+
+def none_logprobs(rankings: Sequence[Ranking]) -> list[float]:
+    """Return the log-probability of "none of these" of each ranking: what its candidates leave of 1."""
+    left = [1.0 - float(np.exp(ranking.scores).sum()) for ranking in rankings]
+    return [float(np.log(max(share, _LEAST_NONE))) for share in left]
+
+
+def tempered_rankings(chosen: RerankerSettings, reranked: Sequence[Ranking], temperature: float) -> list[Ranking]:
+    """Return a reranker's rankings at a temperature; 1 leaves them as they are."""
+    if temperature == 1.0:
+        return list(reranked)
+    nones = none_logprobs(reranked) if chosen.prompt.none_label else None
+    return temper_rankings(reranked, temperature, none_scores=nones)
 
 
 def apply_stage_two(
@@ -216,8 +168,11 @@ def apply_stage_two(
     *,
     seen: frozenset[int],
 ) -> list[Ranking]:
-    """Return the final rankings: reranker and stage 1 mixed, the prior added."""
-    mixed = _mixed(chosen, candidates, reranked, weights.weight)
+    """Return the final rankings: reranker and stage 1 mixed, the prior added.
+
+    Where the reranker did not reach a query (an empty ranking) stage 1's order stays.
+    """
+    mixed = _mixed(chosen, candidates, tempered_rankings(chosen, reranked, weights.temperature), weights.weight)
     return add_unseen_prior(mixed, seen=seen, prior=weights.prior) if weights.prior else mixed
 
 

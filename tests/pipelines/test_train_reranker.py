@@ -120,7 +120,7 @@ def test_the_job_from_files_to_a_model(
     # Another recipe trains the reranker alone, and says why.
     third = invoke(train_reranker.main, *arguments(output, learning_rate=1e-3))
     assert "reranker: made again, since these keys differ: training" in third.stderr
-    of_reranker = ("validation_reranked", "stage_two")
+    of_reranker = ("validation_reranked", "facts-validation_reranked", "stage_two")
     kept = [path for path in before if path.is_relative_to(work) and not path.name.startswith(of_reranker)]
     assert kept and all(path.stat().st_mtime_ns == before[path] for path in kept)
     weights = output / "model.safetensors"

@@ -1,6 +1,11 @@
 """A toy world that a tiny cross-encoder can learn in seconds: the wrong answer names its misconception's word."""
 
+import sys
+from dataclasses import dataclass
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -65,3 +70,103 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     BertModel(config).save_pretrained(folder)
     return folder
+
+
+LETTER_IDS = tuple(range(4, 4 + 20))
+"""Token ids of the labels in `WordPrompts`: 20 letters, the last for "none of these" where there is one."""
+
+
+@dataclass(frozen=True)
+class ToyPrompt:
+    token_ids: tuple[int, ...]
+    label_ids: tuple[int, ...]
+    candidate_ids: tuple[int | None, ...]
+    cut_tokens: int = 0
+
+
+@dataclass(frozen=True)
+class WordPrompts:
+    """Prompts of whole words without any tokenizer: ids 0 padding, 1 start, 2 answer, 3 unknown, then letters, words.
+
+    Serves as listwise (`build` with several candidates) and as pointwise prompter (with one).
+    """
+
+    none_label: bool = False
+
+    @property
+    def capacity(self) -> int:
+        return len(LETTER_IDS) - self.none_label
+
+    def words(self, text: str) -> list[int]:
+        known = {word: 30 + place for place, word in enumerate(WORDS)}
+        return [known.get(word, 3) for word in text.split()]
+
+    def build(self, query: Query, candidates: list[Misconception] | Misconception) -> Any:
+        head = [1, *self.words(query.wrong_answer), *self.words(query.hint or "")]
+        if isinstance(candidates, Misconception):
+            ids = [*head, *self.words(candidates.name), 2]
+            return ToyPrompt(tuple(ids), (LETTER_IDS[0], LETTER_IDS[1]), (candidates.id,))
+        slots: list[int | None] = [candidate.id for candidate in candidates]
+        for letter, candidate in zip(LETTER_IDS, candidates, strict=False):
+            head += [letter, *self.words(candidate.name)]
+        if self.none_label:
+            head.append(LETTER_IDS[len(slots)])
+            slots.append(None)
+        return ToyPrompt((*head, 2), LETTER_IDS[: len(slots)], tuple(slots))
+
+
+@pytest.fixture(scope="session")
+def toy_prompts() -> WordPrompts:
+    return WordPrompts()
+
+
+@pytest.fixture(scope="session")
+def none_prompts() -> WordPrompts:
+    return WordPrompts(none_label=True)
+
+
+@pytest.fixture(scope="session")
+def word_lm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Llama of two layers, 32 wide, random weights, for `WordPrompts`; its tokenizer knows the words too."""
+    import torch
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import WhitespaceSplit
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("word-lm") / "model"
+    vocabulary = ["[PAD]", "[START]", "[ANSWER]", "[UNK]", *[f"L{n}" for n in range(20)], *[f"x{n}" for n in range(6)]]
+    vocabulary += [*WORDS, "y0", "y1"]
+    backend = Tokenizer(WordLevel({word: id for id, word in enumerate(vocabulary)}, unk_token="[UNK]"))
+    backend.pre_tokenizer = WhitespaceSplit()
+    PreTrainedTokenizerFast(
+        tokenizer_object=backend, pad_token="[PAD]", bos_token="[START]", eos_token="[ANSWER]", unk_token="[UNK]"
+    ).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        max_position_embeddings=128,
+        initializer_range=0.2,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=2,
+        tie_word_embeddings=True,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def toys() -> ModuleType:
+    """Fake prompters and scorers (`score_toys.py` beside this file, which a killed process runs as well)."""
+    spec = spec_from_file_location("score_toys", Path(__file__).with_name("score_toys.py"))
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules["score_toys"] = module
+    spec.loader.exec_module(module)
+    return module

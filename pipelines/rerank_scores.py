@@ -1,0 +1,265 @@
+"""A reranker's own scores of stage 1's candidates, every list an artifact: rankings, order scores, what they cost."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from core.artifacts import content_hash, differing_keys, write_json, write_manifest
+from core.order_scores import OrderScores
+from core.order_scores_table import read_order_scores, write_order_scores
+from core.records import Query, Ranking
+from pipelines.describe_stage import described_candidates
+from pipelines.engine_pool import EnginePool
+from pipelines.open_reranker import open_reranker, parts_of, reranker_made_from
+from pipelines.reranker_settings import RerankerSettings
+from pipelines.scoring import Scored, ScoringFacts, gpus_of, score_queries
+from pipelines.stage_one_run import StageOneRun
+from pipelines.stages import StageRecord
+from pipelines.time_limit import TimeLimit, duration
+from rerank.adaptive import AdaptivePolicy
+from rerank.reranker import Deadline, Reranker
+
+logger = logging.getLogger(__name__)
+
+VALIDATION = "validation_reranked"
+TEST = "reranked"
+
+
+class _UnfinishedError(Exception):
+    """The time limit came before all queries were reranked: what there is is used, and not kept as an artifact."""
+
+    def __init__(self, scored: Scored) -> None:
+        super().__init__("not all queries were reranked in time")
+        self.scored = scored
+
+
+class RerankScores:
+    """Makes and keeps one reranker's scores.
+
+    Attributes:
+        stage_one: Makes the candidates.
+        spec: What the reranker is called.
+        chosen: Its settings.
+        pool: Holds the engines.
+        unfinished: What the time limit cut short, by list.
+
+    Args:
+        stage_one: See above.
+        spec: See above.
+        chosen: See above.
+        pool: See above.
+        limit: The run's time limit.
+        test_queries: How many test queries follow the held-out ones: the time left is shared out by that.
+    """
+
+    def __init__(
+        self,
+        stage_one: StageOneRun,
+        spec: str,
+        chosen: RerankerSettings,
+        *,
+        pool: EnginePool,
+        limit: TimeLimit,
+        test_queries: int,
+    ) -> None:
+        self.stage_one = stage_one
+        self.spec = spec
+        self.chosen = chosen
+        self.pool = pool
+        self.unfinished: dict[str, Scored] = {}
+        self._job = stage_one.job
+        self._stages = stage_one.stages
+        self._limit = limit
+        self._test_queries = test_queries
+        # Artifacts of one reranker stay when another is tried: its SPEC is part of their names.
+        self.name = "".join(c if c.isalnum() else "-" for c in spec.rpartition("/")[2])[-40:]
+        self.name += "-" + content_hash(spec)[:8]
+
+    @cached_property
+    def reranker(self) -> Reranker:
+        """The reranker, opened now; a listwise one asks all orders."""
+        return open_reranker(self._job, self.chosen, pool=self.pool, scores=self._stages.folder)
+
+    def test_candidates(self, queries: Sequence[Query]) -> list[Ranking]:
+        """Return test queries' candidates; with `describe`, with what the second search found among them."""
+        found = self.stage_one.candidates(queries)
+        if not self.chosen.describe:
+            return found
+        return described_candidates(self.stage_one, self.chosen, self.pool, queries, found, name=f"test-{self.name}")
+
+    def validation_candidates(self) -> list[Ranking]:
+        """Return the held-out queries' candidates; see `test_candidates`."""
+        found = self.stage_one.validation_candidates()
+        if not self.chosen.describe:
+            return found
+        queries = self.stage_one.plan.queries
+        name = f"validation-{self.name}"
+        return described_candidates(self.stage_one, self.chosen, self.pool, queries, found, name=name, held_out=True)
+
+    def reranked(
+        self,
+        name: str,
+        queries: Sequence[Query],
+        candidates: Sequence[Ranking],
+        *,
+        adaptive: AdaptivePolicy | None = None,
+    ) -> list[Ranking]:
+        """Return the reranker's own rankings of the first `candidates` of each query.
+
+        Empty ones where the time limit came first: those results are not kept, but the scores of finished queries are.
+
+        Args:
+            name: `VALIDATION` or `TEST`.
+            queries: The queries.
+            candidates: Theirs.
+            adaptive: Leaves further orders out.
+        """
+        cut = self.cut(candidates)
+        if self.chosen.kind == "identity":
+            return cut
+        if name in self.unfinished:
+            return self.unfinished[name].rankings
+        made_from = self._scores_from(name, queries, candidates, adaptive)
+        artifact = self._artifact(name)
+        try:
+            return self._stages.rankings(
+                f"{artifact}.parquet", made_from, lambda: self._score(name, queries, cut, made_from, adaptive)
+            )
+        except _UnfinishedError as stopped:
+            self.unfinished[name] = stopped.scored
+            seconds = stopped.scored.facts.seconds or 0.0
+            self._stages.records.append(StageRecord(name=f"{artifact} (stopped)", reused=False, seconds=seconds))
+            return stopped.scored.rankings
+
+    def orders(
+        self,
+        name: str,
+        queries: Sequence[Query],
+        candidates: Sequence[Ranking],
+        *,
+        adaptive: AdaptivePolicy | None = None,
+    ) -> list[OrderScores] | None:
+        """Return the scores by slot behind `reranked`; None for other rerankers than listwise ones."""
+        self.reranked(name, queries, candidates, adaptive=adaptive)
+        if name in self.unfinished:
+            return self.unfinished[name].orders
+        path = self.orders_path(name)
+        if self.chosen.kind != "listwise":
+            return None
+        expected = _orders_from(self._scores_from(name, queries, candidates, adaptive))
+        if differing_keys(path, expected) != ():
+            logger.warning("warning: %s is missing: remove %s.parquet to score again", path, self._artifact(name))
+            return None
+        return read_order_scores(path)
+
+    def orders_path(self, name: str) -> Path:
+        """Return where the scores by slot lie."""
+        return self._stages.folder / f"order_scores-{self._artifact(name)}.parquet"
+
+    def facts(self, name: str = VALIDATION) -> ScoringFacts | None:
+        """Return what scoring took, in this run or in the one whose scores are reused; None where there was none."""
+        if name in self.unfinished:
+            return self.unfinished[name].facts
+        path = self._facts_path(name)
+        if self.chosen.kind == "identity" or not path.is_file():
+            return None
+        return ScoringFacts(**json.loads(path.read_text(encoding="utf-8")))
+
+    def made_from(self, queries: Sequence[Query], candidates: Sequence[Ranking]) -> dict[str, Any]:
+        """Return everything that the scores of some candidates depend on, for manifests."""
+        return {
+            **reranker_made_from(self._job, self.chosen),
+            "candidates": content_hash([[r.key, *r.ids.tolist()] for r in self.cut(candidates)]),
+            "scores": content_hash([r.scores.tolist() for r in candidates]),
+            "queries": self.stage_one.queries_hash(queries),
+            "bank_hash": self._job.bank_hash,
+            "device": self._job.settings.retriever.device,
+        }
+
+    def _score(
+        self,
+        name: str,
+        queries: Sequence[Query],
+        cut: Sequence[Ranking],
+        made_from: Mapping[str, Any],
+        adaptive: AdaptivePolicy | None,
+    ) -> list[Ranking]:
+        reranker = self.reranker
+        if adaptive is not None:
+            folder = self._stages.folder
+            reranker = open_reranker(self._job, self.chosen, pool=self.pool, scores=folder, adaptive=adaptive)
+        deadline = self._deadline(name)
+        scored = score_queries(reranker, queries, cut, self._job.bank, deadline=deadline, gpus=self._gpus())
+        self._tell_speed(name, scored)
+        if scored.unreached:
+            raise _UnfinishedError(scored)
+        if scored.orders is not None:
+            path = self.orders_path(name)
+            write_order_scores(path, scored.orders)
+            write_manifest(path, _orders_from(made_from))
+        write_json(self._facts_path(name), scored.facts.to_json())
+        return scored.rankings
+
+    def _deadline(self, name: str) -> Deadline | None:
+        """Share what is left between held-out and test queries by their number, the held-out part at most half."""
+        if not self._limit.is_set:
+            return None
+        share = 1.0
+        if name == VALIDATION and self._test_queries:
+            held_out = len(self.stage_one.plan.queries)
+            share = min(0.5, held_out / (held_out + self._test_queries))
+        return self._limit.deadline(share)
+
+    def _tell_speed(self, name: str, scored: Scored) -> None:
+        """Correct the plan by what was measured."""
+        speed = scored.facts.queries_per_second
+        if speed is None or not self._limit.is_set or name != VALIDATION or not self._test_queries:
+            return
+        needed, left = self._test_queries / speed, self._limit.left()
+        missed = max(0, round(self._test_queries - left * speed))
+        logger.info(
+            "at %.3g queries/s the %d test queries take about %s; %s are left%s",
+            speed,
+            self._test_queries,
+            duration(needed),
+            duration(left),
+            f": about {missed} will keep stage 1's order" if missed else "",
+        )
+
+    def _gpus(self) -> int | None:
+        settings = self._job.settings
+        counts = [
+            gpus_of(settings.engine(part.engine) if part.reads_language_model else None, settings.retriever.device)
+            for part in parts_of(self.chosen, settings)
+        ]
+        known = [count for count in counts if count is not None]
+        return max(known) if len(known) == len(counts) else None
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether the run has a time limit."""
+        return self._limit.is_set
+
+    def cut(self, candidates: Sequence[Ranking]) -> list[Ranking]:
+        """Return the part of each ranking that is reranked."""
+        depth = self.chosen.candidates + (self.chosen.describe_extra if self.chosen.describe else 0)
+        return [ranking.top(depth) for ranking in candidates]
+
+    def _artifact(self, name: str) -> str:
+        return f"{name}-{self.name}"
+
+    def _facts_path(self, name: str) -> Path:
+        return self._stages.folder / f"facts-{self._artifact(name)}.json"
+
+    def _scores_from(
+        self, name: str, queries: Sequence[Query], candidates: Sequence[Ranking], adaptive: AdaptivePolicy | None
+    ) -> dict[str, Any]:
+        policy = {} if adaptive is None else {"adaptive": content_hash(adaptive.to_json())}
+        return {"artifact": name, **self.made_from(queries, candidates), **policy}
+
+
+def _orders_from(made_from: Mapping[str, Any]) -> dict[str, Any]:
+    return {"artifact": "order scores", "of": content_hash(dict(made_from))}

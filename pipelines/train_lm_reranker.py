@@ -1,0 +1,219 @@
+"""The part of `train_reranker.py` that trains language models: kinds `listwise` and `pointwise`.
+
+Under `accelerate launch` stage 1 must be there already (`--prepare` in one process makes it); each process then reads
+the same candidates and trains on its share of every batch.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from core.artifacts import content_hash, differing_keys, file_hash
+from core.errors import InputError
+from core.language_model import TokenScorer
+from core.lora import PRESETS
+from core.models import LocalModel
+from core.records import Ranking
+from core.stage_one_fusion import fuse_with_stage_one
+from core.tables import read_rankings
+from core.tokenizer import load_tokenizer
+from pipelines.job import Job, fingerprints
+from pipelines.lm_prompts import listwise_prompter, pointwise_prompter, prompts_hash
+from pipelines.lm_reranker import locate_language_model, open_language_model_reranker
+from pipelines.lm_training_table import language_model_table, list_sizes
+from pipelines.out_of_fold import OutOfFold
+from pipelines.plan import precision_metric
+from pipelines.precisions import DTYPES
+from pipelines.reranker_settings import Kind, RerankerSettings
+from pipelines.stage_one_run import StageOneRun
+from pipelines.stages import Stages
+from pipelines.train_stage import fitted_on, warn_of_overlap
+from rerank.lm_tasks import LmKind
+from rerank.processes import is_first_process, join_processes, launched_processes
+from rerank.prompts import ListwisePrompter, PointwisePrompter
+from rerank.train_language_model import TrainedLanguageModel, train_language_model
+
+logger = logging.getLogger(__name__)
+
+_NOT_IN_RESULT = {"table", "base", "base_revision", "teacher", "score_weight", "checkpoint_steps"}
+"""Settings that reach the manifest by another key, or that change no weight."""
+
+
+def trained_language_model(
+    one: StageOneRun, found: OutOfFold, kind: Kind, output: Path, stages: Stages
+) -> RerankerSettings:
+    """Return the table of a reranker trained by the config's recipe; reused while nothing changed.
+
+    Args:
+        one: Stage 1; with `lm_training.patience` its held-out part chooses the epoch.
+        found: The candidates to train on.
+        kind: `listwise` or `pointwise`.
+        output: Where the adapter or model goes.
+        stages: Records the stage.
+
+    Raises:
+        InputError: The teacher lacks a query.
+    """
+    job = one.job
+    training = job.settings.lm_training
+    chosen = language_model_table(kind, job.settings)
+    base = locate_language_model(chosen, job.settings)
+    seen_before = fitted_on(base)  # what the base has by heart, the reranker has too
+    warn_of_overlap(base, seen_before, fingerprints(one.plan.validation))
+    if training.method == "qlora" and job.settings.engine(chosen.engine).quantization != "bitsandbytes":
+        logger.warning(
+            "warning: the adapter is trained on the 4-bit base, but engine '%s' measures it on another one; set its "
+            "quantization to bitsandbytes",
+            chosen.engine,
+        )
+    stops_early = training.patience is not None
+    made_from: dict[str, Any] = {
+        "artifact": "reranker",
+        "kind": kind,
+        "model": base.name,
+        "revision": base.revision,
+        "prompts": prompts_hash(job, chosen.prompt),
+        "bank_hash": job.bank_hash,
+        "queries": content_hash([repr(query) for query in found.queries]),
+        "candidates": content_hash([[r.key, r.ids.tolist(), r.scores.tolist()] for r in found.candidates]),
+        "training": training.model_dump(mode="json", exclude=_NOT_IN_RESULT),
+        "teacher": file_hash(Path(training.teacher)) if training.teacher else None,
+        "device": job.settings.retriever.device,
+        "processes": launched_processes(),
+        "scored": _score_key(one, chosen) if stops_early else None,
+        "fitted_on": sorted(seen_before | set(fingerprints(one.plan.fit))),
+        "scored_on": fingerprints(one.plan.validation) if stops_early else [],
+    }
+
+    def make(folder: Path) -> None:
+        score = lm_validation_score(one, chosen) if stops_early else None
+        _log_training(_train(job, chosen, base, found, folder, score))
+
+    if launched_processes() == 1:
+        # The model lies outside the work folder, but its stage is told with the others.
+        Stages(folder=output.parent, records=stages.records).artifact(output.name, made_from, make)
+    elif differing_keys(output, made_from) != ():
+        if is_first_process():
+            Stages(folder=output.parent, records=stages.records).artifact(output.name, made_from, make)
+        else:
+            make(output)
+        join_processes("cpu" if not _on_cuda(job) else "cuda").leave()
+    if training.method == "full":
+        return chosen.model_copy(update={"model": str(output), "revision": None})
+    return chosen.model_copy(update={"adapter": str(output)})
+
+
+def lm_validation_score(one: StageOneRun, chosen: RerankerSettings) -> Callable[[TokenScorer], float]:
+    """Return MAP@25 of a scorer in memory on the held-out part, fused with stage 1 at `lm_training.score_weight`."""
+    weight = one.job.settings.lm_training.score_weight
+    queries, candidates = one.plan.queries, one.validation_candidates()
+    cut = [ranking.top(chosen.candidates) for ranking in candidates]
+    metric = precision_metric(queries)
+
+    def score(scorer: TokenScorer) -> float:
+        reranker = open_language_model_reranker(one.job, chosen, scorer, store=None)
+        reranked = reranker.rerank(queries, cut, one.job.bank)
+        return float(metric(fuse_with_stage_one(candidates, reranked, weight=weight, form=chosen.fusion)).mean())
+
+    return score
+
+
+def _on_cuda(job: Job) -> bool:
+    from core.device import resolve_device
+
+    return resolve_device(job.settings.retriever.device).startswith("cuda")
+
+
+def _score_key(one: StageOneRun, chosen: RerankerSettings) -> str:
+    """Return what the validation score depends on, besides the model."""
+    rows = [[ranking.key, ranking.ids.tolist()] for ranking in one.validation_candidates()]
+    asked = chosen.model_dump(mode="json", include={"candidates", "orders", "order_count", "order_seed", "average"})
+    queries = [repr(query) for query in one.plan.queries]
+    return content_hash([one.job.settings.lm_training.score_weight, chosen.fusion, rows, asked, queries])
+
+
+def _teacher(job: Job, found: OutOfFold) -> list[Ranking] | None:
+    """Return the teacher's rankings in the order of the queries."""
+    path = job.settings.lm_training.teacher
+    if path is None:
+        return None
+    by_key = {ranking.key: ranking for ranking in read_rankings(Path(path))}
+    missing = [query.key for query in found.queries if query.key not in by_key]
+    if missing:
+        raise InputError(
+            f"lm_training.teacher {path}: lacks {len(missing)} of {len(found.queries)} queries to train on, "
+            f"for example {missing[0]}; let the teacher score these queries' out-of-fold candidates"
+        )
+    return [by_key[query.key] for query in found.queries]
+
+
+def _train(
+    job: Job,
+    chosen: RerankerSettings,
+    base: LocalModel,
+    found: OutOfFold,
+    folder: Path,
+    score: Callable[[TokenScorer], float] | None,
+) -> TrainedLanguageModel:
+    training = job.settings.lm_training
+    kind: LmKind = "listwise" if chosen.kind == "listwise" else "pointwise"
+    tokenizer = load_tokenizer(base.folder)
+    prompter: ListwisePrompter | PointwisePrompter
+    capacity = None
+    if kind == "listwise":
+        prompter = listwise_prompter(job, chosen.prompt, tokenizer)
+        capacity = prompter.capacity
+    else:
+        prompter = pointwise_prompter(job, chosen.prompt, tokenizer)
+    sizes, window = list_sizes(training, chosen.kind, capacity)
+    preset = PRESETS[training.preset]
+    return train_language_model(
+        base.folder,
+        found.queries,
+        found.candidates,
+        job.bank,
+        kind=kind,
+        prompter=prompter,
+        output_dir=folder,
+        method=training.method,
+        lora=replace(preset, alpha=training.alpha or preset.alpha, dropout=training.adapter_dropout),
+        base_name=base.name,
+        epochs=training.epochs,
+        sizes=sizes,
+        window=window,
+        spread=training.spread,
+        none_share=training.none_share,
+        batch_queries=training.batch_queries,
+        micro_tokens=training.micro_tokens,
+        learning_rate=training.learning_rate,
+        warmup=training.warmup_ratio,
+        weight_decay=training.weight_decay,
+        hint_dropout=training.hint_dropout,
+        gradient_checkpointing=training.gradient_checkpointing,
+        teacher=_teacher(job, found),
+        teacher_weight=training.teacher_weight,
+        teacher_temperature=training.teacher_temperature,
+        provenance=found.provenance,
+        groups=found.groups,
+        seed=training.seed,
+        device=job.settings.retriever.device,
+        precision=DTYPES[training.precision],
+        score=score,
+        patience=training.patience,
+        checkpoint_steps=training.checkpoint_steps,
+    )
+
+
+def _log_training(result: TrainedLanguageModel) -> None:
+    scores = ", ".join(f"{score:.4f}" for score in result.scores)
+    logger.info(
+        "trained %d epochs over %d lists; losses %s%s; question cut in %d lists, teacher used in %d",
+        result.epochs,
+        result.lists,
+        ", ".join(f"{loss:.4f}" for loss in result.losses),
+        f"; validation MAP@25 {scores}, epoch {result.best_epoch} kept" if scores else "",
+        result.cut_prompts,
+        result.taught,
+    )

@@ -1,0 +1,122 @@
+"""The processes of one training run, as `accelerate launch` (or torchrun) starts them: one a GPU.
+
+Gradients are summed here, once a step, instead of by DistributedDataParallel: the sum is exact where shares are uneven
+or empty, and an adapter's gradients are too small for overlapping to matter.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+PATIENCE = timedelta(hours=6)
+"""How long the others wait while the first process scores or writes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Processes:
+    """Who takes part, and which of them this is.
+
+    Attributes:
+        rank: This process's number, from 0; 0 writes and scores.
+        world: How many there are.
+        device: What this process computes on, a torch device name.
+    """
+
+    rank: int = 0
+    world: int = 1
+    device: str = "cpu"
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the one that writes."""
+        return self.rank == 0
+
+    def wait(self) -> None:
+        """Wait until all are here."""
+        if self.world > 1:
+            import torch.distributed as dist
+
+            dist.barrier()
+
+    def leave(self) -> None:
+        """End the exchange; the last thing that a run does."""
+        if self.world > 1:
+            import torch.distributed as dist
+
+            dist.destroy_process_group()
+
+    def told(self, value: float | None) -> float | None:
+        """Return the first process's value in all of them."""
+        if self.world == 1:
+            return value
+        import torch.distributed as dist
+
+        held = [value]
+        dist.broadcast_object_list(held, src=0, device=self._torch_device())
+        return held[0]
+
+    def summed(self, value: float) -> float:
+        """Return the sum of all processes' values, the same bits in each."""
+        if self.world == 1:
+            return value
+        import torch
+        import torch.distributed as dist
+
+        held = torch.tensor([value], dtype=torch.float64, device=self._torch_device())
+        dist.all_reduce(held)
+        return float(held)
+
+    def sum_gradients(self, parameters: Sequence[torch.nn.Parameter]) -> None:
+        """Replace every gradient by the sum over the processes; one that saw no task counts as nought."""
+        if self.world == 1:
+            return
+        import torch
+        import torch.distributed as dist
+
+        for parameter in parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+            dist.all_reduce(parameter.grad)
+
+    def _torch_device(self) -> torch.device:
+        import torch
+
+        return torch.device(self.device)
+
+
+def launched_processes() -> int:
+    """Return how many processes this run was launched with; 1 without a launcher."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def is_first_process() -> bool:
+    """Return whether this process is the launcher's first, which writes and measures; True without a launcher."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def join_processes(device: str) -> Processes:
+    """Join the other processes of the launcher; on its own without one.
+
+    Args:
+        device: What `core.device.resolve_device` returned; `cuda` becomes this process's own GPU.
+    """
+    world = launched_processes()
+    if world == 1:
+        return Processes(device=device)
+    import torch
+    import torch.distributed as dist
+
+    kind = device.partition(":")[0]
+    if kind == "cuda":
+        device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+        torch.cuda.set_device(device)
+    if not dist.is_initialized():
+        dist.init_process_group("nccl" if kind == "cuda" else "gloo", timeout=PATIENCE)
+    return Processes(rank=dist.get_rank(), world=world, device=device)

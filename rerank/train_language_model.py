@@ -1,0 +1,280 @@
+"""Training of a language model as a listwise or pointwise reranker: loss on the label token alone.
+
+A plain torch loop beside `train_cross_encoder`, with the same groups, batches and progress on disk: the library's
+trainers know one target token a prompt, not a softmax over the labels in it, nor over a group of prompts.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from core.artifacts import atomic_path
+from core.device import Dtype, resolve_device, resolve_dtype
+from core.language_model import TokenScorer
+from core.lora import PRESETS, LoraPreset, Method, TrainedWeights, open_trainable, save_trained
+from core.records import Misconception, Query, Ranking
+from rerank.lm_run import LanguageModelRun
+from rerank.lm_source import TaskSource
+from rerank.lm_step import LanguageModelStepper
+from rerank.lm_tasks import ListPrompter, LmKind, PairPrompter
+from rerank.pairs import check_candidates
+from rerank.processes import join_processes
+from rerank.training_groups import FoldProvenance
+from rerank.training_state import restore_state, run_fingerprint
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedLanguageModel:
+    """What a training run made.
+
+    Attributes:
+        folder: A peft adapter, or the whole model where all weights were trained.
+        epochs: Epochs that were run.
+        best_epoch: The epoch, from 1, whose weights were kept: the one with the best score, else the last.
+        best_score: Its validation score; None where there is no score.
+        losses: Mean loss of each epoch.
+        scores: Validation score after each epoch; empty where there is no score.
+        lists: Candidate lists an epoch.
+        cut_prompts: Lists of this process in which something was cut from the question, over this run.
+        taught: Lists of this process whose targets a teacher helped to make, over this run.
+    """
+
+    folder: Path
+    epochs: int
+    best_epoch: int
+    best_score: float | None
+    losses: tuple[float, ...]
+    scores: tuple[float, ...]
+    lists: int
+    cut_prompts: int
+    taught: int
+
+
+def train_language_model(
+    base: str | Path,
+    queries: Sequence[Query],
+    candidates: Sequence[Ranking],
+    bank: Sequence[Misconception],
+    *,
+    kind: LmKind,
+    prompter: ListPrompter | PairPrompter,
+    output_dir: str | Path,
+    method: Method = "lora",
+    lora: LoraPreset = PRESETS["r64"],
+    base_name: str | None = None,
+    epochs: int = 1,
+    sizes: tuple[int, int] = (3, 52),
+    window: int = 52,
+    spread: float = 2.0,
+    none_share: float = 0.0,
+    batch_queries: int = 8,
+    micro_tokens: int = 8192,
+    learning_rate: float | None = None,
+    warmup: float = 0.05,
+    weight_decay: float = 0.01,
+    max_norm: float = 1.0,
+    hint_dropout: float = 0.0,
+    gradient_checkpointing: bool = False,
+    teacher: Sequence[Ranking] | None = None,
+    teacher_weight: float = 0.5,
+    teacher_temperature: float = 1.0,
+    provenance: Sequence[FoldProvenance] | None = None,
+    groups: Sequence[int] | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    precision: Dtype = "auto",
+    score: Callable[[TokenScorer], float] | None = None,
+    patience: int | None = None,
+    resume: bool = True,
+    checkpoint_steps: int | None = None,
+    show_progress: bool = True,
+) -> TrainedLanguageModel:
+    """Train a reranker and save it to `output_dir`, replacing what is there as a whole.
+
+    Progress is kept in a folder beside it (`NAME.training`) until the end. On a CPU with a fixed number of threads a
+    run that was killed and started again ends with the same weights as one that was not. Under `accelerate launch` or
+    torchrun every process calls this with the same arguments and trains on its share of each batch.
+
+    Args:
+        base: Folder of a causal language model.
+        queries: Training queries; those without a label are left out.
+        candidates: Their stage-1 rankings from out-of-fold retrievers: candidates of a retriever that was fitted on the
+            same question are too easy.
+        bank: The misconceptions.
+        kind: `listwise` (softmax over the labels of one prompt) or `pointwise` (softmax over the Yes-No log-odds of a
+            query's prompts).
+        prompter: Builds the prompts, the same one as at inference: a `ListwisePrompter` or a `PointwisePrompter`.
+        output_dir: Where the result goes.
+        method: See `core.lora.open_trainable`.
+        lora: Shape of the adapter.
+        base_name: What the adapter names as its base; the folder where None.
+        epochs: Passes over the lists.
+        sizes: Smallest and largest candidate list, see `training_lists`.
+        window: How far down a ranking wrong candidates are drawn from; at least the largest list.
+        spread: See `training_lists`.
+        none_share: Share of the lists whose truth is withheld, for prompts with a "none of these" label.
+        batch_queries: Lists a step, over all processes.
+        micro_tokens: Tokens a forward pass, padding included, for memory; the gradient is the same. A pointwise list
+            always is one pass.
+        learning_rate: Peak of a linear warm-up and cosine decay; the preset's where None, 2e-5 for `full`.
+        warmup: Share of the steps that warm up, 0 to 1.
+        weight_decay: Of matrices only.
+        max_norm: Gradients are clipped to this norm.
+        hint_dropout: Share of the queries that lose their hint, other ones each epoch.
+        gradient_checkpointing: Less memory, a third slower.
+        teacher: For each query a ranking with a teacher's log-probabilities (distillation); a list with a candidate
+            that the teacher lacks is trained on the label alone, and counted.
+        teacher_weight: The teacher's share in the targets, 0 to 1.
+        teacher_temperature: See `soft_targets`.
+        provenance: Who made the rankings, checked; where None a warning says that nobody checked.
+        groups: The question group of each query for that check; the question's id where None.
+        seed: Of adapter, draws, orders and dropout.
+        device: `auto` or a torch device name.
+        precision: `auto` or a dtype's name; forward passes and a frozen base are in this type. Not float16, whose
+            gradients vanish without scaling.
+        score: Validation score of a scorer in memory after each epoch, higher is better, asked in the first process
+            alone; the best epoch's weights are kept.
+        patience: Stop after so many epochs without a better score.
+        resume: Go on from what a killed run left; start afresh where False.
+        checkpoint_steps: Also keep progress every so many steps within an epoch.
+        show_progress: Whether to show a bar.
+
+    Raises:
+        InputError: No query has a label, or a ranking was made by a model fitted on its question.
+        ModelError: The base cannot be trained, or training ran into a loss that is not finite.
+        ValueError: Keys differ, a candidate or label is not in the bank, or a number is out of range.
+    """
+    began = time.perf_counter()
+    by_id = check_candidates(queries, candidates, bank)
+    rate = learning_rate or (2e-5 if method == "full" else lora.learning_rate)
+    if provenance is None:
+        logger.warning("nobody stated which retriever made the training candidates: they may not be out of fold")
+    source = TaskSource(
+        queries=queries,
+        candidates=candidates,
+        by_id=by_id,
+        kind=kind,
+        prompter=prompter,
+        sizes=sizes,
+        window=window,
+        spread=spread,
+        none_share=none_share,
+        hint_dropout=hint_dropout,
+        teacher=teacher,
+        teacher_weight=teacher_weight,
+        teacher_temperature=teacher_temperature,
+        seed=seed,
+    )
+    _check(epochs, batch_queries, micro_tokens, rate, warmup, hint_dropout, precision)
+    if strangers := {label for query in queries for label in query.labels} - by_id.keys():
+        raise ValueError(f"labels {sorted(strangers)[:5]} are not in the bank")
+    first = source.lists(0, provenance=provenance, groups=groups)
+    probe = [source.task(shown, source.shown(0)) for shown in first[:batch_queries]]
+    source.cut = source.taught = 0
+    processes = join_processes(resolve_device(device))
+    dtype = resolve_dtype(precision, processes.device)
+    n_steps = -(-len(first) // batch_queries)
+    settings = [
+        *(kind, method, asdict(lora), epochs, sizes, window, spread, none_share, batch_queries, micro_tokens, rate),
+        *(warmup, weight_decay, max_norm, hint_dropout, gradient_checkpointing, teacher_weight, teacher_temperature),
+        *(seed, str(dtype), score is not None, patience, processes.world),
+        [(ranking.ids.tolist(), ranking.scores.tolist()) for ranking in teacher or ()],
+        [(task.prompts, task.labels) for task in probe],  # pins tokenizer, template and options of the prompter
+    ]
+    model = open_trainable(
+        base,
+        method=method,
+        lora=lora,
+        device=processes.device,
+        dtype=dtype,
+        gradient_checkpointing=gradient_checkpointing,
+        seed=seed,
+    )
+    weights = TrainedWeights(model)
+    stepper = LanguageModelStepper(
+        model,
+        processes=processes,
+        device=processes.device,
+        dtype=dtype,
+        total_steps=n_steps * epochs,
+        learning_rate=rate,
+        warmup=warmup,
+        weight_decay=weight_decay,
+        max_norm=max_norm,
+        micro_tokens=micro_tokens,
+        seed=seed,
+    )
+    output = Path(output_dir)
+    progress = output.with_name(f"{output.name}.training")
+    if not resume and processes.first:
+        shutil.rmtree(progress, ignore_errors=True)
+    processes.wait()
+    texts = [repr(query) for query in queries]
+    fingerprint = run_fingerprint(base, texts, [repr(by_id[id]) for id in sorted(by_id)], queries, candidates, settings)
+    state = restore_state(progress / "state.pt", fingerprint, weights, stepper.optimizer, processes.device)
+    processes.wait()  # nobody writes before all have read
+
+    run = LanguageModelRun(
+        model=model,
+        weights=weights,
+        stepper=stepper,
+        source=source,
+        state=state,
+        path=progress / "state.pt",
+        processes=processes,
+        dtype=dtype,
+        batch_queries=batch_queries,
+        micro_tokens=micro_tokens,
+        seed=seed,
+        score=score,
+        checkpoint_steps=checkpoint_steps,
+    )
+    run.train(epochs=epochs, steps=n_steps, patience=patience, show_progress=show_progress, title=f"{kind} by {method}")
+    if processes.first:
+        with atomic_path(output) as temporary:
+            save_trained(model, temporary, base=base, base_name=base_name)
+        shutil.rmtree(progress, ignore_errors=True)
+    processes.wait()
+    logger.info("%s: %d lists, %d epochs, %.1f s", output, len(first), state.epoch, time.perf_counter() - began)
+    return TrainedLanguageModel(
+        folder=output,
+        epochs=state.epoch,
+        best_epoch=state.best_epoch or state.epoch,
+        best_score=state.scores[state.best_epoch - 1] if state.best_epoch else None,
+        losses=tuple(state.losses),
+        scores=tuple(state.scores),
+        lists=len(first),
+        cut_prompts=source.cut,
+        taught=source.taught,
+    )
+
+
+def _check(
+    epochs: int,
+    batch_queries: int,
+    micro_tokens: int,
+    learning_rate: float,
+    warmup: float,
+    hint_dropout: float,
+    precision: Dtype,
+) -> None:
+    """Check what nothing further down checks."""
+    if min(epochs, batch_queries, micro_tokens) < 1:
+        raise ValueError(
+            "expected epochs, batch_queries and micro_tokens of at least 1; "
+            f"got {epochs}, {batch_queries}, {micro_tokens}"
+        )
+    if not learning_rate > 0 or not 0 <= warmup <= 1 or not 0 <= hint_dropout <= 1:
+        raise ValueError(
+            "expected learning_rate > 0, warmup and hint_dropout between 0 and 1; "
+            f"got {learning_rate}, {warmup}, {hint_dropout}"
+        )
+    if precision == "float16":
+        raise ValueError("precision: expected auto, bfloat16 or float32; float16 gradients vanish without scaling")

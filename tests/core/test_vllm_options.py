@@ -1,0 +1,62 @@
+import json
+import os
+
+import pytest
+
+from core.errors import ModelError
+from core.vllm_options import VllmOptions, engine_arguments, set_environment
+
+
+def arguments(options=None, *, on_cpu=False, masked=False, adapter=None):
+    return engine_arguments(options or VllmOptions(), on_cpu=on_cpu, masked=masked, adapter=adapter)
+
+
+def test_what_is_not_said_is_left_to_vllm():
+    made = arguments()
+    assert (made["dtype"], made["enforce_eager"], made["tensor_parallel_size"]) == ("auto", False, 1)
+    assert not {"quantization", "max_model_len", "max_num_batched_tokens", "enable_lora", "logprobs_mode"} & set(made)
+
+
+def test_what_is_said_goes_under_the_same_name():
+    options = VllmOptions(quantization="fp8", max_model_len=2048, cpu_offload_gb=3.0, kv_cache_dtype="fp8", seed=4)
+    made = arguments(options)
+    assert (made["quantization"], made["max_model_len"], made["cpu_offload_gb"]) == ("fp8", 2048, 3.0)
+    assert (made["kv_cache_dtype"], made["seed"], made["load_format"]) == ("fp8", 4, "auto")
+
+
+def test_a_cpu_computes_in_float32_and_eagerly_unless_told():
+    made = arguments(on_cpu=True)
+    assert (made["dtype"], made["enforce_eager"]) == ("float32", True)
+    made = arguments(VllmOptions(dtype="bfloat16", enforce_eager=False), on_cpu=True)
+    assert (made["dtype"], made["enforce_eager"]) == ("bfloat16", False)
+
+
+def test_the_masked_path_reports_after_the_mask():
+    made = arguments(VllmOptions(max_logprobs=53), masked=True)
+    assert (made["logprobs_mode"], made["max_logprobs"]) == ("processed_logprobs", 53)
+
+
+@pytest.mark.parametrize(("rank", "served"), [(1, 8), (8, 8), (9, 16), (64, 64), (100, 128)])
+def test_an_adapter_brings_its_rank(tmp_path, rank, served):
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"r": rank}))
+    made = arguments(adapter=tmp_path)
+    assert (made["enable_lora"], made["max_lora_rank"]) == (True, served)
+    assert arguments(VllmOptions(max_lora_rank=256), adapter=tmp_path)["max_lora_rank"] == 256
+
+
+def test_what_is_no_adapter_is_refused(tmp_path):
+    with pytest.raises(ModelError, match=r"adapter_config\.json"):
+        arguments(adapter=tmp_path)
+    (tmp_path / "adapter_config.json").write_text("{}")
+    with pytest.raises(ModelError, match="no LoRA folder"):
+        arguments(adapter=tmp_path)
+
+
+@pytest.mark.parametrize("gpu", [True, False])
+def test_the_environment_of_the_caller_wins(monkeypatch, gpu):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: gpu)
+    monkeypatch.setattr(os, "environ", {"VLLM_CPU_KVCACHE_SPACE": "7"})
+    assert set_environment() is not gpu
+    assert os.environ["VLLM_CPU_KVCACHE_SPACE"] == "7"
+    assert os.environ["VLLM_NO_USAGE_STATS"] == "1"
+    assert ("TORCHDYNAMO_DISABLE" in os.environ) is not gpu

@@ -1,0 +1,74 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.language_model import EngineStats, LabelScores
+from pipelines.engine_pool import EngineKey, EnginePool, PooledEngine
+from pipelines.engine_settings import EngineSettings
+
+
+class Counting:
+    """An engine that scores uniformly and notes when it was opened and closed."""
+
+    def __init__(self, name: str, events: list[str]) -> None:
+        self.name, self.events = name, events
+        self.stats = EngineStats()
+        events.append(f"open {name}")
+
+    def score(self, prompts, labels):
+        self.stats.prompts += len(prompts)
+        self.stats.prompt_tokens += sum(map(len, prompts))
+        self.stats.seconds += 1.0
+        self.stats.path = "test"
+        return [LabelScores(logprobs=np.zeros(len(one), dtype=np.float32), mass=1.0) for one in labels]
+
+    def generate(self, prompts, *, max_tokens, temperature=0.0, seed=0, schema=None):
+        self.stats.prompts += len(prompts)
+        return [max_tokens] * len(prompts)
+
+    def close(self) -> None:
+        self.events.append(f"close {self.name}")
+
+
+@pytest.fixture
+def events() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def pool(events: list[str]) -> EnginePool:
+    return EnginePool(lambda key: Counting(key.folder.name, events))  # type: ignore[arg-type,return-value]
+
+
+def key(name: str) -> EngineKey:
+    return EngineKey(settings=EngineSettings(), folder=Path(name), adapter=None)
+
+
+def test_an_engine_opens_when_it_is_first_asked_and_stays(pool: EnginePool, events: list[str]) -> None:
+    first, same = PooledEngine(pool, key("a")), PooledEngine(pool, key("a"))
+    assert events == []
+    first.score([[1, 2]], [[3]])
+    same.score([[1]], [[3]])
+    assert events == ["open a"]
+    assert (first.stats.prompts, first.stats.prompt_tokens, first.stats.path) == (1, 2, "test")
+    assert (same.stats.prompts, same.stats.prompt_tokens) == (1, 1)
+
+
+def test_another_engine_takes_its_place_and_counts_go_on(pool: EnginePool, events: list[str]) -> None:
+    a, b = PooledEngine(pool, key("a")), PooledEngine(pool, key("b"))
+    a.score([[1]], [[3]])
+    b.open()
+    a.score([[1, 1, 1]], [[3]])
+    a.generate([[1]], max_tokens=5)
+    pool.close()
+    pool.close()
+    assert events == ["open a", "close a", "open b", "close b", "open a", "close a"]
+    assert (a.stats.prompts, a.stats.prompt_tokens, a.stats.seconds) == (3, 4, 2.0)
+    assert b.stats.prompts == 0
+
+
+def test_one_store_a_file(pool: EnginePool, tmp_path: Path) -> None:
+    one = pool.store(tmp_path / "scores.jsonl", "e")
+    assert pool.store(tmp_path / "scores.jsonl", "e") is one
+    assert pool.store(tmp_path / "others.jsonl", "e") is not one

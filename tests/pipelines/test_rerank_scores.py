@@ -1,0 +1,144 @@
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from core.models import locate_model
+from core.records import Misconception, Query, Ranking
+from pipelines.engine_pool import EnginePool
+from pipelines.job import Job
+from pipelines.rerank_scores import TEST, VALIDATION, RerankScores
+from pipelines.reranker_settings import RerankerSettings
+from pipelines.stage_one_run import StageOneRun
+from pipelines.stages import Stages
+from pipelines.time_limit import TimeLimit, no_limit
+from rerank.adaptive import AdaptivePolicy
+from rerank.reranker import Deadline
+
+
+@pytest.fixture
+def one(tiny_job: Callable[..., Job], tiny_model: Path, tmp_path: Path) -> StageOneRun:
+    job = tiny_job()
+    return StageOneRun(job, Stages(folder=tmp_path / "work"), job.train, given=locate_model(str(tiny_model)))
+
+
+def scores(one: StageOneRun, tiny_lm: Path, *, limit: TimeLimit | None = None, **changes: object) -> RerankScores:
+    chosen = RerankerSettings(kind="listwise", model=str(tiny_lm), candidates=5).model_copy(update=changes)
+    return RerankScores(one, "mine", chosen, pool=EnginePool(), limit=limit or no_limit(), test_queries=60)
+
+
+def test_scores_by_slot_lie_beside_the_rankings_and_come_back(one: StageOneRun, tiny_lm: Path) -> None:
+    made = scores(one, tiny_lm)
+    queries, candidates = one.plan.queries, made.validation_candidates()
+    found = made.orders(VALIDATION, queries, candidates)
+    assert found is not None and len(found) == 2 * len(queries)
+    facts = made.facts()
+    assert facts is not None and facts.prompts == len(found) and facts.gpus == 0
+    stored = sorted(path.name for path in one.stages.folder.glob("scores-*.jsonl"))
+    assert len(stored) == 1
+
+    again = scores(one, tiny_lm)
+    again.pool = EnginePool(lambda key: pytest.fail("nothing is to be scored"))
+    reread = again.orders(VALIDATION, queries, candidates)
+    assert reread is not None
+    assert [r.logprobs.tobytes() for r in reread] == [r.logprobs.tobytes() for r in found]
+    assert again.facts() == facts
+
+
+def test_lost_order_scores_are_told_not_guessed(
+    one: StageOneRun, tiny_lm: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = scores(one, tiny_lm)
+    queries, candidates = one.plan.queries, made.validation_candidates()
+    made.reranked(VALIDATION, queries, candidates)
+    made.orders_path(VALIDATION).unlink()
+    assert made.orders(VALIDATION, queries, candidates) is None
+    assert "is missing: remove validation_reranked-mine" in caplog.text
+
+
+def test_a_policy_is_part_of_what_test_scores_are_made_from(one: StageOneRun, tiny_lm: Path) -> None:
+    made = scores(one, tiny_lm)
+    queries = one.plan.queries
+    candidates = made.validation_candidates()
+    every = made.orders(TEST, queries, candidates)
+    sure = AdaptivePolicy(threshold=0.0, slot_bias={5: made.orders(TEST, queries, candidates)[0].logprobs * 0})  # type: ignore[index]
+    once = made.orders(TEST, queries, candidates, adaptive=sure)
+    assert every is not None and once is not None
+    assert len(once) == len(queries) == len(every) // 2
+
+
+def test_a_deadline_keeps_what_was_finished_and_no_artifact(
+    one: StageOneRun, tiny_lm: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = [0.0]
+
+    def clock() -> float:
+        now[0] += 1.0
+        return now[0]
+
+    queries = one.plan.queries
+    one.validation_candidates()
+    limit = TimeLimit(seconds=60, reserve=0, clock=clock)
+    made = scores(one, tiny_lm, limit=limit, batch_queries=1)
+    with caplog.at_level(logging.INFO):
+        found = made.reranked(VALIDATION, queries, made.validation_candidates())
+    reached = [len(ranking) for ranking in found]
+    assert 0 < sum(map(bool, reached)) < len(queries) and set(reached) == {0, 5}
+    left_out = made.unfinished[VALIDATION].unreached
+    assert len(left_out) == reached.count(0)
+    assert "the 60 test queries take about" in caplog.text
+    assert not list(one.stages.folder.glob("validation_reranked-*"))
+    assert made.reranked(VALIDATION, queries, made.validation_candidates()) == found  # not scored twice in a run
+    assert one.stages.records[-1].name.endswith("(stopped)")
+
+    # Without a limit the next run goes on: the finished queries' scores are the very same.
+    whole = scores(one, tiny_lm).reranked(VALIDATION, queries, made.validation_candidates())
+    assert all(a == b for a, b in zip(found, whole, strict=True) if len(a))
+    assert all(len(ranking) == 5 for ranking in whole)
+
+
+class Late:
+    """A reranker that notes the deadline it was given."""
+
+    def __init__(self) -> None:
+        self.given: Deadline | None = None
+
+    @property
+    def unreached(self) -> tuple[str, ...]:
+        return ()
+
+    def rerank(
+        self,
+        queries: Sequence[Query],
+        candidates: Sequence[Ranking],
+        bank: Sequence[Misconception],
+        *,
+        deadline: Deadline | None = None,
+    ) -> list[Ranking]:
+        self.given = deadline
+        return list(candidates)
+
+
+def test_held_out_queries_get_their_share_of_the_time(
+    one: StageOneRun, tiny_lm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = Late()
+    monkeypatch.setattr("pipelines.rerank_scores.open_reranker", lambda *_, **__: late)
+    now = [0.0]
+    made = scores(one, tiny_lm, limit=TimeLimit(seconds=1000, reserve=0, clock=lambda: now[0]))
+    queries = one.plan.queries
+    made.reranked(VALIDATION, queries, made.validation_candidates())
+    share = len(queries) / (len(queries) + 60)
+    stop = late.given
+    assert stop is not None
+    now[0] = 1000 * share - 1
+    assert not stop()
+    now[0] = 1000 * share + 1
+    assert stop()
+    made.reranked(TEST, queries, made.validation_candidates())
+    rest = late.given
+    now[0] = 999.0
+    assert rest is not None and not rest()
+    now[0] = 1000.0
+    assert rest()

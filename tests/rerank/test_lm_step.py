@@ -1,0 +1,177 @@
+"""The loss by hand, the gradient against plain transformers, and what padding and cutting must not change."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from core.errors import ModelError
+from rerank.lm_step import LanguageModelStepper, candidate_logits, label_logits, micro_batches, soft_label_loss
+from rerank.lm_tasks import Task
+from rerank.processes import Processes
+
+
+@pytest.fixture
+def model(word_lm: Path) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(word_lm, dtype=torch.float32).train()
+
+
+def listwise(tokens: tuple[int, ...], labels: tuple[int, ...], truth: int) -> Task:
+    return Task(kind="listwise", prompts=(tokens,), labels=(labels,), targets=np.eye(len(labels))[truth])
+
+
+def pointwise(prompts: tuple[tuple[int, ...], ...], truth: int) -> Task:
+    return Task(kind="pointwise", prompts=prompts, labels=((4, 5),) * len(prompts), targets=np.eye(len(prompts))[truth])
+
+
+TASKS = [
+    listwise((1, 30, 4, 31, 5, 30, 2), (4, 5), 1),
+    listwise((1, 33, 34, 35, 4, 31, 5, 33, 6, 36, 2), (4, 5, 6), 0),
+    listwise((1, 32, 2), (4, 5, 6, 7), 3),
+    pointwise(((1, 30, 31, 2), (1, 30, 30, 33, 34, 2), (1, 2)), 1),
+    pointwise(((1, 35, 2), (1, 36, 36, 2)), 0),
+]
+
+
+def stepper(model: Any, **changed: Any) -> LanguageModelStepper:
+    settings: dict[str, Any] = {
+        "processes": Processes(),
+        "device": "cpu",
+        "dtype": torch.float32,
+        "total_steps": 10,
+        "learning_rate": 1e-2,
+        "warmup": 0.0,
+        "weight_decay": 0.0,
+        "max_norm": 1e9,
+        "micro_tokens": 10_000,
+        "seed": 0,
+    }
+    return LanguageModelStepper(model, **{**settings, **changed})
+
+
+def gradients(model: Any) -> dict[str, torch.Tensor]:
+    return {name: parameter.grad.clone() for name, parameter in model.named_parameters() if parameter.grad is not None}
+
+
+def test_the_loss_by_hand() -> None:
+    """Three candidates with logits log 1, log 2, log 5, truth second: -log(2/8); two at evens, half and half: log 2."""
+    logits = [torch.log(torch.tensor([1.0, 2.0, 5.0])), torch.zeros(2)]
+    loss = soft_label_loss(logits, [[0.0, 1.0, 0.0], [0.5, 0.5]])
+    assert float(loss) == pytest.approx(math.log(4.0) + math.log(2.0))
+    soft = soft_label_loss([logits[0]], [[0.5, 0.25, 0.25]])
+    assert float(soft) == pytest.approx(-(0.5 * math.log(1 / 8) + 0.25 * math.log(2 / 8) + 0.25 * math.log(5 / 8)))
+    with pytest.raises(ValueError, match="expected 2 logits"):
+        soft_label_loss([logits[0]], [[0.0, 1.0]])
+
+
+def test_yes_no_log_odds_become_the_candidates_logits() -> None:
+    rows = [torch.tensor([3.0, 1.0]), torch.tensor([0.5, 1.0]), torch.tensor([2.0, 4.0, 8.0])]
+    pair, whole = candidate_logits([pointwise(((1,), (1,)), 0), listwise((1,), (4, 5, 6), 0)], rows)
+    assert pair.tolist() == [2.0, -0.5]
+    assert whole.tolist() == [2.0, 4.0, 8.0]
+
+
+def test_logits_are_those_of_a_plain_forward_pass_whatever_the_padding(model: Any) -> None:
+    model.eval()
+    prompts = [(1, 30, 31, 32, 33, 2), (1, 2), (1, 34, 35, 2)]
+    labels = [(4, 5, 6), (9, 4), (7, 8)]
+    with torch.no_grad():
+        found = label_logits(model, prompts, labels)
+        for prompt, wanted, row in zip(prompts, labels, found, strict=True):
+            plain = model(torch.tensor([prompt])).logits[0, -1, list(wanted)]
+            torch.testing.assert_close(row, plain, rtol=0, atol=1e-5)
+
+
+def test_the_gradient_comes_from_the_label_token_alone(model: Any) -> None:
+    """The same as that of the textbook loss on whole logits: nothing flows from other positions or other tokens."""
+    steps = stepper(model)
+    found = steps.gradient(TASKS[:3], 0, batch=3)
+    own = gradients(model)
+    model.zero_grad()
+    total = torch.zeros(())
+    for task in TASKS[:3]:
+        logits = model(torch.tensor([task.prompts[0]])).logits[0, -1]
+        row = logits[list(task.labels[0])]
+        total = total + torch.nn.functional.cross_entropy(row[None], torch.tensor([int(task.targets.argmax())])) / 3
+    total.backward()
+    assert found == pytest.approx(total.item(), abs=1e-6)
+    plain = gradients(model)
+    assert own.keys() == plain.keys()
+    for name, gradient in plain.items():
+        torch.testing.assert_close(own[name], gradient, rtol=1e-4, atol=1e-6)
+
+
+def test_tokens_that_are_no_label_get_no_gradient_from_the_head(word_lm: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(word_lm, dtype=torch.float32)
+    model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.detach().clone())  # untied from the embeddings
+    stepper(model).gradient([TASKS[0]], 0, batch=1)
+    touched = model.lm_head.weight.grad.abs().sum(dim=1).nonzero().flatten().tolist()
+    assert touched == [4, 5]
+
+
+def test_right_padding_gives_no_nan(model: Any) -> None:
+    """A prompt of two tokens beside one of sixty: the padded rows are masked, and every gradient is a number."""
+    steps = stepper(model)
+    loss = steps.gradient([listwise((1, 2), (4, 5), 0), listwise((1, *[30] * 58, 2), (4, 5), 1)], 0, batch=2)
+    assert math.isfinite(loss)
+    found = gradients(model)
+    assert found and all(bool(torch.isfinite(gradient).all()) for gradient in found.values())
+
+
+@pytest.mark.parametrize("budget", [1, 14, 25])
+def test_micro_batches_give_the_same_gradient(model: Any, budget: int) -> None:
+    whole = stepper(model).gradient(TASKS, 0, batch=len(TASKS))
+    expected = gradients(model)
+    model.zero_grad()
+    cut = stepper(model, micro_tokens=budget).gradient(TASKS, 0, batch=len(TASKS))
+    assert cut == pytest.approx(whole, abs=1e-5)
+    for name, gradient in gradients(model).items():
+        torch.testing.assert_close(gradient, expected[name], rtol=1e-4, atol=1e-6)
+
+
+def test_gradient_checkpointing_gives_the_same_gradient(model: Any) -> None:
+    stepper(model).gradient(TASKS, 0, batch=len(TASKS))
+    expected = gradients(model)
+    model.zero_grad()
+    model.gradient_checkpointing_enable({"use_reentrant": False})
+    stepper(model).gradient(TASKS, 0, batch=len(TASKS))
+    for name, gradient in gradients(model).items():
+        torch.testing.assert_close(gradient, expected[name], rtol=1e-4, atol=1e-6)
+
+
+def test_micro_batches_hold_every_task_once_within_the_budget() -> None:
+    made = micro_batches(TASKS, 20)
+    assert sorted(id(task) for micro in made for task in micro) == sorted(map(id, TASKS))
+    for micro in made:
+        padded = max(task.longest for task in micro) * sum(len(task.prompts) for task in micro)
+        assert padded <= 20 or len(micro) == 1
+    assert len(micro_batches(TASKS, 10_000)) == 1
+
+
+def test_a_step_follows_warm_up_and_cosine(model: Any) -> None:
+    steps = stepper(model, total_steps=10, warmup=0.2, learning_rate=1.0)
+    rates = []
+    for number in (0, 1, 2, 6, 9):
+        steps.step(TASKS[:1], number, batch=1)
+        rates.append(steps.optimizer.param_groups[0]["lr"])
+    assert rates == pytest.approx([0.5, 1.0, 1.0, 0.5, 0.5 * (1 - math.cos(math.pi / 8))])
+
+
+def test_steps_lower_the_loss(model: Any) -> None:
+    steps = stepper(model, total_steps=60)
+    losses = [steps.step(TASKS, number, batch=len(TASKS)) for number in range(60)]
+    assert losses[-1] < 0.1 < 0.5 < losses[0]
+
+
+def test_a_loss_that_is_no_number_stops_the_run(model: Any) -> None:
+    with torch.no_grad():
+        model.model.norm.weight.fill_(math.nan)
+    with pytest.raises(ModelError, match="step 3: the training loss is nan"):
+        stepper(model).step(TASKS[:1], 3, batch=1)
