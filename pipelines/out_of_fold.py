@@ -86,7 +86,7 @@ def out_of_fold_candidates(run: StageOneRun) -> OutOfFold:
         "ranked": [run.queries_hash(fold.queries) for fold in folds],
         "memory": [run.queries_hash(run.job.queries(fold.memory, labelled_only=True)) for fold in folds],
         "weights": weights.to_json(),
-        "method": [settings.fusion.method, settings.fusion.depth],
+        "method": [settings.fusion.method, settings.fusion.depth, settings.lexical.kind],
         "top": settings.candidates,
     }
     return OutOfFold(

@@ -102,6 +102,12 @@ class TrainingSettings(StrictModel):
     )
     checkpoint_every: int | None = Field(None, ge=1, description="Keep progress every so many steps, not only epochs.")
     seed: int = 0
+    models: Annotated[int, Field(ge=1, le=32)] = Field(
+        1, description="Train so many with seeds from `seed` on and average their weights (model soup): one model."
+    )
+    parallel: Annotated[int, Field(ge=1, le=32)] = Field(
+        1, description="Of those, train so many at a time, each in a process of its own on the same device."
+    )
     refit: bool = Field(
         False, description="After weights are fitted, train once more on all rows for the submission (twice the time)."
     )
@@ -157,8 +163,9 @@ class NeighbourSettings(StrictModel):
 
 
 class LexicalSettings(StrictModel):
-    """A BM25 retriever fused in."""
+    """A retriever by word overlap fused in."""
 
+    kind: Literal["bm25", "tfidf"] = Field("bm25", description="BM25 of words, or TF-IDF of runs of characters.")
     weights: tuple[Weight, ...] = Field(
         (0.0,), min_length=1, description="Weights tried on the inner split; (0.0,) is off."
     )
