@@ -209,6 +209,9 @@ class RerankerTrainingSettings(StrictModel):
     base: str | None = Field(None, description="null: start from the trained retriever's weights.")
     base_revision: str | None = Field(None, description="For a hub id as base: the 40-digit commit.")
     folds: Annotated[int, Field(ge=2)] = Field(3, description="Folds of the out-of-fold retrievers.")
+    fold_models: int | None = Field(
+        1, ge=1, description="Models averaged into each of those; null: as many as training.models."
+    )
     epochs: Annotated[int, Field(ge=1)] = 2
     group_size: Annotated[int, Field(ge=2)] = Field(8, description="Candidates a query, the truth among them.")
     window: Annotated[int, Field(ge=2)] = Field(25, description="Wrong candidates are drawn from so many first ranks.")

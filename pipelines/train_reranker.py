@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 
 KIND = "cross-encoder"
 DTYPES: dict[str, Dtype] = {"auto": "auto", "bf16": "bfloat16", "float32": "float32"}
-NOT_IN_RESULT = {"base", "base_revision", "folds", "score_weight", "checkpoint_steps"}
+NOT_IN_RESULT = {"base", "base_revision", "folds", "fold_models", "score_weight", "checkpoint_steps"}
 """Training settings that reach the manifest by another key, or that change no weight."""
 
 DESCRIPTION = """\
