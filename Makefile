@@ -16,7 +16,7 @@ ALL_EXTRAS = embedded,train,dev$(if $(strip $(EXTRAS)),$(comma)$(subst $(space),
 STAMP = $(VENV)/.installed-$(subst $(comma),-,$(ALL_EXTRAS))
 export HF_HUB_DISABLE_TELEMETRY = 1
 
-.PHONY: install demo test lint types kaggle-bundle clean
+.PHONY: install demo test lint types tree kaggle-bundle clean
 
 install: $(STAMP)
 
@@ -46,6 +46,10 @@ types: install
 
 kaggle-bundle: install
 	$(BIN)/python pipelines/make_bundle.py --output runs/kaggle-bundle $(BUNDLE)
+
+# The README's file tree, from the modules' docstrings.
+tree: install
+	$(BIN)/python docs/readme_tree.py
 
 clean:
 	rm -rf $(VENV) runs build *.egg-info

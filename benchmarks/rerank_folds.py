@@ -29,7 +29,7 @@ from eval.metrics import average_precisions, recalls
 from eval.splits import question_folds, seen_labels
 from pipelines.cli import set_up_logging
 from pipelines.job import Job
-from pipelines.out_of_fold import out_of_fold_candidates
+from pipelines.out_of_fold import fold_job, out_of_fold_candidates
 from pipelines.settings import Settings
 from pipelines.stage_one_run import StageOneRun
 from pipelines.stage_two_run import StageTwoRun
@@ -56,7 +56,7 @@ def main() -> None:
     if options.out_of_fold is not None:
         training = job.settings.reranker_training
         part = question_folds(one.plan.fit, k=training.folds, seed=training.seed)[options.out_of_fold]
-        trained_retriever(job, one.stages, f"fold{options.out_of_fold}/retriever", part.train)
+        trained_retriever(fold_job(job), one.stages, f"fold{options.out_of_fold}/retriever", part.train)
         return
     _run_fold(options, job, one, split.validation, work)
 

@@ -1,7 +1,8 @@
 """Files ⇄ records, under one roof: CSV in the Eedi schema, rankings in parquet.
 
 Only the core table files import polars: `csv_table`, `question_table`, `bank_table`, `hint_table`,
-`ranking_table` and `order_scores_table`. All readers name every fault of a file at once; all writers write under a temporary name first.
+`ranking_table` and `order_scores_table`. All readers name every fault of a file at once; all writers write under a
+temporary name first.
 """
 
 from core.bank_table import (

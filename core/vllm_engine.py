@@ -5,8 +5,10 @@ that are asked for; a vLLM that lacks it masks all others (`allowed_token_ids`) 
 (`logprobs_mode="processed_logprobs"`). `logprobs=k` alone is never used: a label outside the top k would be missing.
 """
 
+import gc
 import importlib.util
 import logging
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,6 +31,10 @@ from core.vllm_requests import EXACT, MASKED
 MOST_EXACT_LABELS = 128
 """vLLM's own limit of `logprob_token_ids`."""
 _log = logging.getLogger(__name__)
+# Engines of one process share vLLM's groups, and the first that is shut down takes them along (seen in 0.32): a closed
+# engine waits until no other is open.
+_OPEN: list[Any] = []
+_CLOSED: list[Any] = []
 
 
 def vllm_fault() -> str | None:
@@ -90,6 +96,7 @@ class VllmEngine:
             llm = LLM(model=str(folder), **arguments)
         except faults as error:
             raise ModelError(f"{folder}: vLLM could not start ({error}). Its options were {arguments}") from error
+        _OPEN.append(llm)
         request = None
         if adapter is not None:
             from vllm.lora.request import LoRARequest
@@ -104,13 +111,17 @@ class VllmEngine:
         return self._stats
 
     def close(self) -> None:
-        """Stop the engine and give its memory back."""
-        if self._llm is None:
+        """Stop the engine and give its memory back; on a CPU, where engines share one, when the last is closed."""
+        llm, self._llm = self._llm, None
+        if llm is None:
             return
-        import gc
-
-        self._llm.llm_engine.engine_core.shutdown()
-        self._llm = None
+        _OPEN[:] = [other for other in _OPEN if other is not llm]
+        _CLOSED.append(llm)
+        if _OPEN and os.environ.get("VLLM_ENABLE_V1_MULTIPROCESSING") == "0":
+            return
+        while _CLOSED:
+            _CLOSED.pop().llm_engine.engine_core.shutdown()
+        del llm
         gc.collect()
 
     def score(self, prompts: Sequence[TokenIds], labels: Sequence[TokenIds]) -> list[LabelScores]:
@@ -201,8 +212,6 @@ class VllmEngine:
 
 def _give_back_gpu_memory() -> None:
     """Free what stage 1 left in torch's cache: vLLM takes its share of the GPU at once, or refuses to start."""
-    import gc
-
     import torch
 
     gc.collect()

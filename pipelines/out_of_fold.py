@@ -2,14 +2,14 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.errors import InputError
 from core.models import locate_model
 from core.records import Query, Question, Ranking
 from eval.groups import question_groups
 from eval.splits import question_folds
-from pipelines.job import base_model, fingerprints
+from pipelines.job import Job, base_model, fingerprints
 from pipelines.stage_one import StageOne
 from pipelines.stage_one_run import StageOneRun
 from pipelines.stage_one_weights import fuse
@@ -86,7 +86,7 @@ def out_of_fold_candidates(run: StageOneRun) -> OutOfFold:
         "ranked": [run.queries_hash(fold.queries) for fold in folds],
         "memory": [run.queries_hash(run.job.queries(fold.memory, labelled_only=True)) for fold in folds],
         "weights": weights.to_json(),
-        "method": [settings.fusion.method, settings.fusion.depth],
+        "method": [settings.fusion.method, settings.fusion.depth, settings.lexical.kind],
         "top": settings.candidates,
     }
     return OutOfFold(
@@ -95,6 +95,15 @@ def out_of_fold_candidates(run: StageOneRun) -> OutOfFold:
         provenance=[fold.provenance for fold in folds],
         groups=[numbers[query.question.id] for query in queries],
     )
+
+
+def fold_job(job: Job) -> Job:
+    """Return the job that out-of-fold retrievers are trained by: `reranker_training.fold_models` models each."""
+    models = job.settings.reranker_training.fold_models
+    if models is None:
+        return job
+    training = job.settings.training.model_copy(update={"models": models})
+    return replace(job, settings=job.settings.model_copy(update={"training": training}))
 
 
 def _folds(run: StageOneRun, numbers: dict[int, int]) -> list[_Fold]:
@@ -125,7 +134,7 @@ def _folds(run: StageOneRun, numbers: dict[int, int]) -> list[_Fold]:
         if not queries:
             continue
         name = f"fold{number}/retriever"
-        folder = trained_retriever(run.job, run.stages, name, split.train)
+        folder = trained_retriever(fold_job(run.job), run.stages, name, split.train)
         stage = StageOne(run.job, locate_model(str(folder)), folder.with_name("bank"))
         fitted = frozenset(numbers[question.id] for question in split.train)
         provenance = _provenance(name, queries, fitted)

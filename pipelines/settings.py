@@ -105,6 +105,12 @@ class TrainingSettings(StrictModel):
     )
     checkpoint_every: int | None = Field(None, ge=1, description="Keep progress every so many steps, not only epochs.")
     seed: int = 0
+    models: Annotated[int, Field(ge=1, le=32)] = Field(
+        1, description="Train so many with seeds from `seed` on and average their weights (model soup): one model."
+    )
+    parallel: Annotated[int, Field(ge=1, le=32)] = Field(
+        1, description="Of those, train so many at a time, each in a process of its own on the same device."
+    )
     refit: bool = Field(
         False, description="After weights are fitted, train once more on all rows for the submission (twice the time)."
     )
@@ -160,8 +166,9 @@ class NeighbourSettings(StrictModel):
 
 
 class LexicalSettings(StrictModel):
-    """A BM25 retriever fused in."""
+    """A retriever by word overlap fused in."""
 
+    kind: Literal["bm25", "tfidf"] = Field("bm25", description="BM25 of words, or TF-IDF of runs of characters.")
     weights: tuple[Weight, ...] = Field(
         (0.0,), min_length=1, description="Weights tried on the inner split; (0.0,) is off."
     )
@@ -183,6 +190,9 @@ class RerankerTrainingSettings(StrictModel):
     base: str | None = Field(None, description="null: start from the trained retriever's weights.")
     base_revision: str | None = Field(None, description="For a hub id as base: the 40-digit commit.")
     folds: Annotated[int, Field(ge=2)] = Field(3, description="Folds of the out-of-fold retrievers.")
+    fold_models: int | None = Field(
+        1, ge=1, description="Models averaged into each of those; null: as many as training.models."
+    )
     epochs: Annotated[int, Field(ge=1)] = 2
     group_size: Annotated[int, Field(ge=2)] = Field(8, description="Candidates a query, the truth among them.")
     window: Annotated[int, Field(ge=2)] = Field(25, description="Wrong candidates are drawn from so many first ranks.")

@@ -1,4 +1,4 @@
-"""Stage 1 at work: a retriever over the bank, with neighbours and BM25 beside it."""
+"""Stage 1 at work: a retriever over the bank, with neighbours and word overlap beside it."""
 
 import logging
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from core.models import LocalModel, locate_model
 from core.records import IntArray, Query, Question, Ranking
 from eval.groups import question_groups
 from pipelines.job import Job
+from pipelines.recipe import load_encoder
 from pipelines.stage_one_weights import StageOneRuns
-from pipelines.train_stage import load_encoder
 from retrieval.bank import BankEmbeddings, embed_bank
 from retrieval.encoder import Embeddings, SentenceEncoder
 from retrieval.ensemble import JoinedEncoder
 from retrieval.index import MisconceptionIndex
-from retrieval.lexical import Bm25Retriever
+from retrieval.lexical import Bm25Retriever, TfidfRetriever
 from retrieval.neighbours import neighbour_scores
 from retrieval.retriever import MultiViewRetriever, ViewPair
 from retrieval.text import query_text
@@ -153,7 +153,7 @@ class StageOne:
             queries: The queries.
             memory: Labelled questions whose wrong answers vote as neighbours; a query's own group never does.
             thresholds: Neighbour thresholds to run; none switches neighbours off.
-            lexical: Ask BM25 too.
+            lexical: Ask the retriever by word overlap too.
         """
         depth = min(len(self.job.bank), self.job.settings.fusion.depth)
         embedded = self.embed_queries(queries)
@@ -198,7 +198,10 @@ class StageOne:
         return found
 
     def _lexical(self, queries: Sequence[Query], depth: int) -> list[Ranking]:
-        runs = Bm25Retriever(self.job.bank, self.job.forms.query, self.job.forms.entry).retrieve(queries, top_n=depth)
+        forms = self.job.forms
+        if self.job.settings.lexical.kind == "tfidf":
+            return TfidfRetriever(self.job.bank, forms.query, forms.entry).retrieve(queries, top_n=depth)
+        runs = Bm25Retriever(self.job.bank, forms.query, forms.entry).retrieve(queries, top_n=depth)
         # BM25 has no upper bound; as a share of the query's best score it stands beside cosines.
         return [
             Ranking(key=run.key, ids=run.ids, scores=run.scores / run.scores[0]) if run.scores[0] > 0 else run

@@ -45,7 +45,7 @@ logger = logging.getLogger(__name__)
 
 KIND = "cross-encoder"
 KINDS: tuple[Kind, ...] = ("cross-encoder", "listwise", "pointwise")
-NOT_IN_RESULT = {"base", "base_revision", "folds", "score_weight", "checkpoint_steps"}
+NOT_IN_RESULT = {"base", "base_revision", "folds", "fold_models", "score_weight", "checkpoint_steps"}
 """Training settings that reach the manifest by another key, or that change no weight."""
 
 DESCRIPTION = """\

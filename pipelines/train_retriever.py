@@ -10,9 +10,10 @@ from core.records import Query
 from pipelines.cli import parse_arguments, parser, run_main
 from pipelines.job import Job, add_data_options, check_model_folder, read_job
 from pipelines.plan import make_plan, precision_metric
+from pipelines.recipe import bank_texts
 from pipelines.settings import Settings
 from pipelines.stages import Stages
-from pipelines.train_stage import bank_texts, trained_retriever
+from pipelines.train_stage import trained_retriever
 from retrieval.encoder import SentenceEncoder
 from retrieval.index import MisconceptionIndex
 from retrieval.text import query_text
@@ -89,7 +90,7 @@ def validation_score(job: Job, queries: Sequence[Query]) -> "Callable[[SentenceT
 
 
 def _final_score(job: Job, folder: Path, score: "Callable[[SentenceTransformer], float]") -> float:
-    from pipelines.train_stage import load_encoder
+    from pipelines.recipe import load_encoder
 
     return score(load_encoder(job, folder).model)
 

@@ -1,8 +1,10 @@
 """The stage that trains a retriever on some questions and leaves a plain sentence-transformers folder."""
 
 import logging
+import os
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,32 +12,18 @@ from core.artifacts import content_hash, read_manifest
 from core.errors import InputError
 from core.models import LocalModel
 from core.records import Question
-from eval.splits import seen_labels
-from pipelines.job import Job, base_model, check_model_folder, fingerprints, without_hints
+from pipelines.job import Job, base_model, check_model_folder, fingerprints
+from pipelines.recipe import bank_texts, pairs_of, train_by_recipe
+from pipelines.side_by_side import side_by_side
 from pipelines.stages import Stages
-from retrieval.encoder import SentenceEncoder
-from retrieval.pairs import TrainingPair, training_pairs
-from retrieval.text import misconception_text, query_text
-from retrieval.train import TrainingResult, train_retriever
+from retrieval.soup import average_models
+from retrieval.text import query_text
+from retrieval.train import TrainingResult
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 logger = logging.getLogger(__name__)
-
-
-def pairs_of(job: Job, questions: Sequence[Question]) -> list[TrainingPair]:
-    """Return the training pairs of some questions, with and without hint where there is one."""
-    queries = job.queries(questions, labelled_only=True)
-    template = job.forms.query
-    plain = [query_text(query, template, with_hint=False) for query in without_hints(queries)]
-    hinted = [query_text(query, template) if query.hint and "hint" in template.fields else None for query in queries]
-    return training_pairs(queries, plain, hinted)
-
-
-def bank_texts(job: Job) -> dict[int, str]:
-    """Return the text of every bank entry, as trained and searched with."""
-    return {entry.id: misconception_text(entry, job.forms.entry) for entry in job.bank}
 
 
 def training_manifest(job: Job, questions: Sequence[Question], scored_on: Sequence[Question]) -> dict[str, Any]:
@@ -50,7 +38,7 @@ def training_manifest(job: Job, questions: Sequence[Question], scored_on: Sequen
         "encoder": content_hash([retriever.pooling, retriever.query_prompt, retriever.document_prompt]),
         "max_length": retriever.max_length,
         "device_dtype": [retriever.device, retriever.dtype],
-        "training": job.settings.training.model_dump(mode="json", exclude={"refit", "checkpoint_every"}),
+        "training": job.settings.training.model_dump(mode="json", exclude={"refit", "checkpoint_every", "parallel"}),
         "pairs_hash": content_hash(
             [[p.query_key, p.query_text, p.hinted_text, *p.labels] for p in pairs_of(job, questions)]
         ),
@@ -86,16 +74,48 @@ def trained_retriever(
         questions: What it is fitted on.
         scored_on: The questions behind `score`, for the manifest.
         score: Validation score after each epoch; the best epoch is kept. None keeps the last.
-        report: Receives what the training made; not called where the artifact is reused.
+        report: Receives what the training made, of each model where several are averaged; not called where the
+            artifact is reused, nor for models trained in processes of their own.
     """
+    training = job.settings.training
+    members = stages.folder / f"{name}.members"
 
     def make(folder: Path) -> None:
         check_model_folder(folder)
         if folder.exists():
             shutil.rmtree(folder, ignore_errors=True)
-        report(_train(job, questions, folder, score))
+        if training.models == 1:
+            report(train_by_recipe(job, questions, folder, score))
+            return
+        names = [f"{name}.members/{number}" for number in range(training.models)]
+        jobs = [_of_member(job, number) for number in range(training.models)]
+        # A score lives in this process, and under torchrun the processes train each model together.
+        if training.parallel > 1 and score is None and int(os.environ.get("WORLD_SIZE", "1")) == 1:
+            tasks = [
+                (of_member, stages.folder, member, tuple(questions))
+                for of_member, member in zip(jobs, names, strict=True)
+            ]
+            side_by_side(_train_member, tasks, at_a_time=training.parallel, threads=job.settings.threads)
+        folders = [
+            trained_retriever(of_member, stages, member, questions, scored_on=scored_on, score=score, report=report)
+            for of_member, member in zip(jobs, names, strict=True)
+        ]
+        average_models(folders, folder, trust_remote_code=job.settings.retriever.trust_remote_code)
 
-    return stages.artifact(name, training_manifest(job, questions, scored_on), make)
+    made = stages.artifact(name, training_manifest(job, questions, scored_on), make)
+    shutil.rmtree(members, ignore_errors=True)  # also those that a killed run left beside a finished average
+    return made
+
+
+def _train_member(job: Job, folder: Path, name: str, questions: tuple[Question, ...]) -> None:
+    trained_retriever(job, Stages(folder=folder), name, questions)
+
+
+def _of_member(job: Job, number: int) -> Job:
+    """Return the job of one of the models that are averaged."""
+    training = job.settings.training
+    own = training.model_copy(update={"seed": training.seed + number, "models": 1, "parallel": 1})
+    return replace(job, settings=job.settings.model_copy(update={"training": own}))
 
 
 def fitted_on(model: LocalModel | None) -> frozenset[str]:
@@ -132,115 +152,3 @@ def own_manifest(model: LocalModel | None) -> dict[str, Any]:
         return (read_manifest(model.folder) if model is not None else None) or {}
     except InputError:
         return {}  # the folder's `manifest.json` is somebody else's, and so is the model
-
-
-def load_encoder(job: Job, folder: Path | str) -> SentenceEncoder:
-    """Load an encoder the way the config says.
-
-    A folder that this project trained names its own pooling; the config's pooling is for bare transformers.
-    """
-    _quiet_loading()
-    retriever = job.settings.retriever
-    own = (Path(folder) / "modules.json").is_file()
-    return SentenceEncoder.load(
-        str(folder),
-        pooling="model" if own else retriever.pooling,
-        query_prompt=retriever.query_prompt,
-        document_prompt=retriever.document_prompt,
-        device=retriever.device,
-        dtype=retriever.dtype,
-        max_length=retriever.max_length,
-        batch_size=retriever.batch_size,
-        trust_remote_code=retriever.trust_remote_code,
-        devices=retriever.devices or None,
-    )
-
-
-def _train(
-    job: Job,
-    questions: Sequence[Question],
-    folder: Path,
-    score: "Callable[[SentenceTransformer], float] | None",
-) -> TrainingResult:
-    _check_labels(job, questions)
-    _quiet_loading()
-    training, retriever = job.settings.training, job.settings.retriever
-    base = base_model(job.settings)
-    own = (base.folder / "modules.json").is_file()
-    # Weights are trained in float32 (bf16 is an autocast around them): AdamW at 1e-4 is lost in bf16's 8 bits.
-    encoder = SentenceEncoder.load(
-        str(base.folder),
-        pooling="model" if own else retriever.pooling,
-        device=retriever.device,
-        dtype="float32",
-        trust_remote_code=retriever.trust_remote_code,
-    )
-    result = train_retriever(
-        encoder.model,
-        pairs_of(job, questions),
-        bank_texts(job),
-        output_dir=folder,
-        epochs=training.epochs,
-        batch_size=training.batch_size,
-        learning_rate=training.learning_rate,
-        temperature=training.temperature,
-        negatives_per_query=training.negatives,
-        negatives_from=training.negatives_from,
-        mine_every=training.mine_every,
-        first_negatives=training.first_negatives,
-        rank_window=(training.window_from, training.window_to),
-        skip_top=training.skip_top,
-        absolute_margin=training.absolute_margin,
-        relative_margin=training.relative_margin,
-        near_duplicate_threshold=training.near_duplicate_threshold,
-        unique_columns=True,
-        hint_dropout=training.hint_dropout,
-        base_share=training.base_share,
-        query_prompt=retriever.query_prompt,
-        document_prompt=retriever.document_prompt,
-        warmup_ratio=training.warmup_ratio,
-        weight_decay=training.weight_decay,
-        mini_batch_size=training.mini_batch_size,
-        chunk_rows=training.chunk_rows,
-        gradient_checkpointing=training.gradient_checkpointing,
-        precision=training.precision,
-        max_length=retriever.max_length,
-        freeze_embeddings=training.freeze_embeddings,
-        trainable_layers=training.trainable_layers,
-        seed=training.seed,
-        score=score,
-        evaluate_every=training.evaluate_every,
-        patience=training.patience,
-        checkpoint_every=training.checkpoint_every,
-        mining_batch_size=retriever.batch_size,
-    )
-    _log_training(result)
-    return result
-
-
-def _check_labels(job: Job, questions: Sequence[Question]) -> None:
-    """Refuse, before any model loads, too few labels to draw negatives from."""
-    training = job.settings.training
-    labels = len(seen_labels(questions))
-    if training.negatives_from == "seen" and labels <= training.negatives:
-        raise InputError(
-            f"the {len(questions)} training questions show {labels} different labels, too few to draw "
-            f"{training.negatives} negatives a row from; set training.negatives_from=bank, or fewer negatives"
-        )
-
-
-def _quiet_loading() -> None:
-    """Keep back the bars that transformers draws for every file it loads or writes."""
-    from transformers.utils.logging import disable_progress_bar
-
-    disable_progress_bar()
-
-
-def _log_training(result: TrainingResult) -> None:
-    logger.info(
-        "trained %d steps in %.0f s; %.0f effective negatives a row; dropped by guards: %s",
-        result.steps,
-        result.seconds,
-        result.effective_negatives,
-        result.dropped,
-    )

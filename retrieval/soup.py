@@ -1,7 +1,10 @@
-"""Weights between two models: a fine-tuned one pulled back towards the model it came from."""
+"""Weights between models: a fine-tuned one pulled back to where it came from, several averaged into one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from core.artifacts import atomic_path
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -39,3 +42,42 @@ def blend_weights(model: "SentenceTransformer", base: Mapping[str, "Tensor"], *,
         for name, value in own.items():
             if value.is_floating_point() and base_share > 0:
                 value.lerp_(base[name].to(device=value.device, dtype=value.dtype), base_share)
+
+
+def average_models(folders: Sequence[Path], output_dir: Path, *, trust_remote_code: bool = False) -> None:
+    """Write the model whose weights are the mean of several, trained from one base by one recipe with other seeds.
+
+    Their errors differ, what they learnt does not: one model at the cost of one, and mostly better than any of them
+    (model soups, Wortsman et al. 2022). Under `torchrun` the first process writes, the others wait.
+
+    Args:
+        folders: sentence-transformers folders, at least one.
+        output_dir: Where the mean goes, written whole or not at all; everything but the weights is the first one's.
+        trust_remote_code: Run code that comes with the models.
+
+    Raises:
+        ValueError: There is no folder, or the models have weights of other names or shapes.
+    """
+    import torch
+    from accelerate import PartialState
+    from sentence_transformers import SentenceTransformer
+
+    if not folders:
+        raise ValueError("there is no model to average")
+    processes = PartialState()
+    if processes.is_main_process:
+        model = SentenceTransformer(str(folders[0]), device="cpu", trust_remote_code=trust_remote_code)
+        own = model.state_dict()
+        sums = {name: value.double() for name, value in own.items() if value.is_floating_point()}
+        for folder in folders[1:]:
+            other = SentenceTransformer(str(folder), device="cpu", trust_remote_code=trust_remote_code).state_dict()
+            if {name: value.shape for name, value in own.items()} != {name: v.shape for name, v in other.items()}:
+                raise ValueError(f"{folder} has weights of other names or shapes than {folders[0]}")
+            for name, total in sums.items():
+                total += other[name].double()
+        with torch.no_grad():
+            for name, total in sums.items():
+                own[name].copy_(total / len(folders))
+        with atomic_path(output_dir) as folder:
+            model.save_pretrained(str(folder), create_model_card=False)
+    processes.wait_for_everyone()

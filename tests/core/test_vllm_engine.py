@@ -117,6 +117,17 @@ class TestEngine:
         assert bad.finish_reason == "error"
         assert engine.generate([prompt], max_tokens=4)[0].error is None  # the engine goes on
 
+    def test_a_second_engine_and_its_end_leave_the_first_alone(self, engine, smollm2_folder):
+        prompts, labels = [[5, 6, 7], [8, 9]], [[1, 2], [3, 4]]
+        before = engine.score(prompts, labels)
+        other = VllmEngine.open(smollm2_folder, VllmOptions(max_model_len=64, enable_prefix_caching=False))
+        seen = other.score(prompts, labels)
+        other.close()
+        other.close()  # harmless
+        for one, two, three in zip(before, seen, engine.score(prompts, labels), strict=True):
+            assert one.logprobs == pytest.approx(two.logprobs, abs=1e-4)
+            assert one.logprobs == pytest.approx(three.logprobs, abs=1e-4)
+
     def test_what_vllm_cannot_open_is_told(self, environment, tmp_path):
         (tmp_path / "config.json").write_text("{}")
         with pytest.raises(ModelError, match="vLLM could not start"):

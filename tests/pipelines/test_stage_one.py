@@ -12,6 +12,7 @@ from core.records import Query, Question
 from pipelines.job import Job
 from pipelines.stage_one import StageOne
 from pipelines.stage_one_weights import StageOneWeights, fuse
+from retrieval.lexical import TfidfRetriever
 
 TinyJob = Callable[..., Job]
 MODEL = LocalModel(name="words", folder=Path("words"), revision="1")
@@ -171,3 +172,14 @@ def test_a_second_encoder_is_put_beside_the_first(tiny_job: TinyJob, tiny_model:
         assert two.scores == pytest.approx(one.scores, abs=1e-5)  # the mean of a cosine with itself
     assert joined.made_from() != plain.made_from()
     assert StageOne(joined.job, model, tmp_path / "zero", joined=False).made_from()["also"] == []
+
+
+def test_tfidf_scores_are_cosines_of_its_own(tiny_job: TinyJob, tmp_path: Path) -> None:
+    one = stage_one(tiny_job("lexical.kind=tfidf"), tmp_path)
+    queries = one.job.queries(one.job.test)
+    runs = one.runs(queries, (), thresholds=(), lexical=True)
+    alone = TfidfRetriever(one.job.bank, one.job.forms.query, one.job.forms.entry)
+    found = alone.retrieve(queries, top_n=len(one.job.bank))
+    assert runs.lexical is not None
+    assert [ranking.ids.tolist() for ranking in runs.lexical] == [ranking.ids.tolist() for ranking in found]
+    assert 0 < max(ranking.scores[0] for ranking in runs.lexical) < 1

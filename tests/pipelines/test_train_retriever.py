@@ -7,8 +7,8 @@ import pytest
 
 from pipelines.job import Job, fingerprints
 from pipelines.plan import make_plan, precision_metric
+from pipelines.recipe import load_encoder
 from pipelines.train_retriever import main, validation_score
-from pipelines.train_stage import load_encoder
 from retrieval.index import MisconceptionIndex
 from retrieval.text import misconception_text, query_text
 

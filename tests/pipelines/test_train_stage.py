@@ -2,22 +2,20 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 
+import pipelines.train_stage as train_stage
 from core.models import locate_model
 from core.records import Question
 from pipelines.job import Job, fingerprints
+from pipelines.recipe import load_encoder
 from pipelines.stages import Stages
-from pipelines.train_stage import (
-    bank_texts,
-    fitted_on,
-    load_encoder,
-    pairs_of,
-    trained_retriever,
-    training_manifest,
-)
+from pipelines.train_stage import fitted_on, trained_retriever, training_manifest
 from retrieval.train import TrainingResult
 
 TinyJob = Callable[..., Job]
@@ -27,41 +25,19 @@ def labels_of(questions: tuple[Question, ...]) -> int:
     return sum(len(labels) for question in questions for labels in question.labels)
 
 
-def test_a_pair_a_label_with_and_without_its_hint(tiny_job: TinyJob, tmp_path: Path) -> None:
-    plain = tiny_job()
-    query = plain.queries(plain.train, labelled_only=True)[0]
-    path = tmp_path / "hints.csv"
-    path.write_text(f"QuestionId_Answer,Hint\n{query.key},Forgets the sign\n", encoding="utf-8")
-    job = tiny_job(hints=[path])
-    pairs = pairs_of(job, job.train)
-    assert len(pairs) == labels_of(job.train)
-    hinted = [pair for pair in pairs if pair.hinted_text]
-    assert {pair.query_key for pair in hinted} == {query.key}
-    assert "Forgets the sign" in (hinted[0].hinted_text or "") and "Forgets" not in hinted[0].query_text
-    assert [pair.query_text for pair in pairs] == [pair.query_text for pair in pairs_of(plain, plain.train)]
-    view = tiny_job("text.hint=view", hints=[path])
-    assert not any(pair.hinted_text for pair in pairs_of(view, view.train))
-
-
-def test_bank_texts_hold_explanations_where_they_are_text(tiny_job: TinyJob) -> None:
-    with_them, without = tiny_job(explanations=True), tiny_job("text.explanation=view", explanations=True)
-    entry = with_them.bank[0]
-    assert bank_texts(with_them)[entry.id].count("\n") == 1
-    assert "\n" not in bank_texts(without)[entry.id]
-    assert len(bank_texts(without)) == len(without.bank)
-
-
 @pytest.mark.parametrize(
     ("override", "differs"),
     [
         ("training.epochs=7", {"training"}),
         ("training.seed=7", {"training"}),
+        ("training.models=2", {"training"}),
         ("retriever.max_length=32", {"max_length"}),
         ("retriever.query_prompt=query: ", {"encoder"}),
         ("text.latex=keep", {"template_hash", "pairs_hash"}),
         ("retriever.dtype=float32", {"device_dtype"}),
         # What changes no weight changes no manifest.
         ("training.refit=true", set()),
+        ("training.parallel=2", set()),
         ("candidates=60", set()),
         ("retriever.batch_size=7", set()),
         ("neighbours.enabled=false", set()),
@@ -105,5 +81,51 @@ def test_a_model_with_somebody_elses_manifest_was_fitted_on_nothing_known(tmp_pa
         assert fitted_on(model) == frozenset()
 
 
-def test_the_length_limit_of_the_config_is_the_encoders(tiny_job: TinyJob, tiny_model: Path) -> None:
-    assert load_encoder(tiny_job("retriever.max_length=9"), tiny_model).model.max_seq_length == 9
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "model.safetensors")
+
+
+def test_several_models_are_averaged_alone_or_side_by_side(tiny_job: TinyJob, tmp_path: Path) -> None:
+    questions = tiny_job().train[:20]
+    one = [
+        trained_retriever(
+            tiny_job("training.epochs=1", f"training.seed={seed}"), Stages(folder=tmp_path / f"{seed}"), "m", questions
+        )
+        for seed in (0, 1)
+    ]
+    first, second = (weights(folder) for folder in one)
+    made = []
+    for parallel in (1, 2):
+        job = tiny_job("training.epochs=1", "training.models=2", f"training.parallel={parallel}", "threads=1")
+        stages = Stages(folder=tmp_path / f"mean{parallel}")
+        made.append(trained_retriever(job, stages, "m", questions))
+        assert not (stages.folder / "m.members").exists()
+        assert trained_retriever(job, stages, "m", questions) == made[-1] and stages.records[-1].name == "m"
+    for folder in made:
+        found = weights(folder)
+        assert found.keys() == first.keys()
+        for name, value in found.items():
+            torch.testing.assert_close(value, (first[name] + second[name]) / 2, atol=1e-6, rtol=0)
+    assert any(not torch.equal(first[name], second[name]) for name in first)
+
+
+def test_members_that_were_finished_before_a_kill_are_not_trained_again(
+    tiny_job: TinyJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = tiny_job("training.epochs=1", "training.models=2")
+    trained: list[int] = []
+    real = train_stage.train_by_recipe
+
+    def train(of_member: Job, *arguments: Any) -> TrainingResult:
+        trained.append(of_member.settings.training.seed)
+        if len(trained) == 2:
+            raise KeyboardInterrupt
+        return real(of_member, *arguments)
+
+    monkeypatch.setattr(train_stage, "train_by_recipe", train)
+    stages = Stages(folder=tmp_path / "out")
+    with pytest.raises(KeyboardInterrupt):
+        trained_retriever(job, stages, "m", job.train[:20])
+    assert (tmp_path / "out" / "m.members" / "0" / "model.safetensors").is_file()
+    trained_retriever(job, stages, "m", job.train[:20])
+    assert trained == [0, 1, 1]
