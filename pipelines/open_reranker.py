@@ -140,6 +140,7 @@ def reranker_made_from(job: Job, chosen: RerankerSettings) -> dict[str, Any]:
         "model_revision": model.revision if model else None,
         "depth": chosen.candidates,
         "max_length": chosen.max_length,
+        "int8": chosen.int8,
         "texts": reranker_texts_hash(job),
     }
 
@@ -193,5 +194,6 @@ def open_reranker(
         batch_size=chosen.batch_size,
         device=job.settings.retriever.device,
         max_length=chosen.max_length,
+        int8=chosen.int8,
         show_progress=True,
     )

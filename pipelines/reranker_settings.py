@@ -112,6 +112,9 @@ class RerankerSettings(StrictModel):
     candidates: Annotated[int, Field(ge=2)] = Field(25, description="How many of stage 1's candidates are reranked.")
     max_length: int | None = Field(None, ge=8, description="Tokens a pair is cut to; null: as the model was trained.")
     batch_size: Annotated[int, Field(ge=1)] = Field(128, description="cross-encoder: pairs a forward pass.")
+    int8: bool = Field(
+        False, description="cross-encoder, on a CPU: linear layers in 8 bits; about three times the speed."
+    )
     batch_queries: Annotated[int, Field(ge=1)] = Field(
         64, description="Language models: queries handed to the engine at once; what a kill can lose."
     )
@@ -213,6 +216,7 @@ _READ_BY: dict[str, tuple[Kind, ...]] = {
     "adapter": LANGUAGE_MODELS,
     "engine": LANGUAGE_MODELS,
     "max_length": ("cross-encoder",),
+    "int8": ("cross-encoder",),
     "orders": ("listwise",),
     "order_count": ("listwise",),
     "order_seed": ("listwise",),

@@ -42,10 +42,10 @@ class TestExactness:
 
     def test_a_warm_cache_changes_no_score_by_much(self, engine, reference, agree):
         some = reference.some(4)
-        before = engine.stats.cached_tokens
         agree(engine.score(some.prompts, some.labels), some)
+        before = engine.stats.cached_tokens
         agree(engine.score(some.prompts[::-1], some.labels[::-1]), type(some)(*(column[::-1] for column in some)))
-        assert engine.stats.cached_tokens - before > sum(map(len, some.prompts))
+        assert engine.stats.cached_tokens - before > 0.8 * sum(map(len, some.prompts))
 
     def test_without_prefix_caching_and_by_the_mask(self, environment, smollm2_folder, reference, agree):
         # What a vLLM without logprob_token_ids would do.
