@@ -40,9 +40,8 @@ def side_by_side(
         try:
             for future in waiting:
                 future.result()
-        except BaseException:
+        finally:
             pool.shutdown(cancel_futures=True)
-            raise
 
 
 def _start(threads: int) -> None:
