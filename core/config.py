@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -64,7 +65,9 @@ def load_config(model: type[T], path: Path | None, overrides: Sequence[str] = ()
         errors = [error for error in errors if error["type"] != "missing"]
     faults += [_told(model, data, error, sources, given) for error in errors]
     if faults or config is None:
-        raise ConfigError(faults)
+        error = ConfigError(faults)
+        error.usable = _without(model, data, errors) if config is None else config
+        raise error
     return config
 
 
@@ -84,6 +87,35 @@ def _validate(model: type[T], data: Table) -> tuple[T | None, list[ErrorDetails]
         return model.model_validate_json(json.dumps(to_jsonable_python(data, inf_nan_mode="constants"))), []
     except ValidationError as error:
         return None, error.errors(include_url=False)
+
+
+def _without(model: type[T], data: Table, errors: Sequence[ErrorDetails]) -> T | None:
+    """Return the config that is left when what is wrong is taken out, table by table where need be; None if none is."""
+    data = deepcopy(data)
+    config: T | None = None
+    for _ in range(len(errors) + 3):
+        for error in errors:
+            _take_out(data, error["loc"])
+        config, errors = _validate(model, data)
+        if config is not None:
+            break
+    return config
+
+
+def _take_out(data: Table, location: Location) -> None:
+    """Remove what stands at a location, or the nearest thing on the way to it that is there."""
+    here: Any = data
+    way: list[tuple[Any, Any]] = []
+    for step in location:
+        there = (isinstance(here, dict) and step in here) or (
+            isinstance(here, list) and isinstance(step, int) and step < len(here)
+        )
+        if there:
+            way.append((here, step))
+            here = here[step]
+    if way:
+        table, step = way[-1]
+        del table[step]
 
 
 def _wants_text(error: ErrorDetails, override: Override) -> bool:

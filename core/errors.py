@@ -24,7 +24,14 @@ class InputError(UserError):
 
 
 class ConfigError(UserError):
-    """A config key is unknown, or its value has the wrong type or range."""
+    """A config key is unknown, or its value has the wrong type or range.
+
+    Attributes:
+        usable: The config without what is wrong in it, so that further checks can be made and told in one message;
+            None where that is no config either.
+    """
+
+    usable: object | None = None
 
 
 class ModelError(UserError):

@@ -35,7 +35,7 @@ class Inputs:
 
 def check_inputs(
     *,
-    misconceptions: Path,
+    misconceptions: Path | None,
     train: Path | None = None,
     test: Path | None = None,
     hints: Sequence[Path] = (),
@@ -48,7 +48,7 @@ def check_inputs(
     """Read all files of a run and raise every fault of all of them in ONE error; nothing is written.
 
     Args:
-        misconceptions: The bank.
+        misconceptions: The bank; None only beside the fault that it is missing, so that the other files' are told too.
         train: Training questions.
         test: Test questions, with or without labels.
         hints: Files of hints, see `read_hints`.
@@ -67,16 +67,18 @@ def check_inputs(
     faults = Faults()
     for message in other_faults:
         faults.add_message(message)
+    if misconceptions is None and not other_faults:
+        raise ValueError("expected a bank, or the fault that there is none")
     if output is not None and (fault := output_folder_fault(output)):
         faults.add_message(fault)
-    scan = scan_misconceptions(misconceptions, faults, columns=columns)
-    train_table = train and scan_questions(
-        train, faults, columns=columns, bank_ids=scan.ids, require_labels=require_labels
-    )
-    test_table = test and scan_questions(test, faults, columns=columns, bank_ids=scan.ids)
+    scan = scan_misconceptions(misconceptions, faults, columns=columns) if misconceptions is not None else None
+    ids = scan.ids if scan is not None else None
+    train_table = train and scan_questions(train, faults, columns=columns, bank_ids=ids, require_labels=require_labels)
+    test_table = test and scan_questions(test, faults, columns=columns, bank_ids=ids)
     texts = scan_explanations(explanations, faults, columns=columns)
     hint_texts = scan_hints(hints, faults, columns=columns)
     faults.raise_if_any()
+    assert scan is not None  # else there was a fault
     tables = [table for table in (train_table, test_table) if table]
     warnings = [warning for table in tables for warning in table.warnings]
     warnings += unknown_explanations([entry.id for entry in scan.bank], texts)

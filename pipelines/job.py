@@ -119,16 +119,14 @@ def read_job(
     # A model that is given takes the place of the config's, which then need not be there.
     given = getattr(options, "retriever", None) is not None
     try:
-        settings = adjust(load_config(Settings, options.config or default_config, options.overrides))
-        for check in (*(() if given else (_check_base,)), _check_also, *checks):
-            try:
-                check(settings)
-            except UserError as error:
-                faults += error.faults
-    except UserError as error:
+        found: object = load_config(Settings, options.config or default_config, options.overrides)
+    except ConfigError as error:
+        # What is right in a broken config still says which models to look for.
         faults += error.faults
-    if missing:
-        raise InputError(faults)
+        found = error.usable
+    if isinstance(found, Settings):
+        settings = adjust(found)
+        faults += _faults_of(settings, (*(() if given else (_check_base,)), _check_also, *checks))
     inputs = check_inputs(
         misconceptions=options.misconceptions,
         train=options.train,
@@ -147,6 +145,16 @@ def read_job(
     return Job(
         settings=settings, inputs=inputs, output=options.output, forms=text_forms(settings.text), sources=sources
     )
+
+
+def _faults_of(settings: Settings, checks: Sequence[Callable[[Settings], object]]) -> list[str]:
+    faults: list[str] = []
+    for check in checks:
+        try:
+            check(settings)
+        except UserError as error:
+            faults += error.faults
+    return faults
 
 
 def _needed(train: bool, test: bool) -> list[str]:

@@ -129,8 +129,8 @@ class RetrieverSettings(StrictModel):
     revision: str | None = Field(None, description="For a hub id: the 40-digit commit.")
     trust_remote_code: bool = Field(False, description="Run code that comes with the model. Think twice.")
     pooling: Literal["model", "mean", "cls", "last"] = "model"
-    query_prompt: str = ""
-    document_prompt: str = ""
+    query_prompt: str | None = Field(None, description="Put before every query; null: the model's own, if it has one.")
+    document_prompt: str | None = Field(None, description="The same before every bank entry.")
     max_length: Annotated[int, Field(ge=8)] = Field(256, description="Longest text in tokens; the rest is cut.")
     batch_size: Annotated[int, Field(ge=1)] = 64
     device: str = "auto"

@@ -65,8 +65,8 @@ class SentenceEncoder:
             raise ValueError(f"batch_size is {batch_size}, expected at least 1")
         self.model = model
         own: dict[str, str] = dict(getattr(model, "prompts", None) or {})
-        self._query_prompt = own.get("query", "") if query_prompt is None else query_prompt
-        self._document_prompt = own.get("document", "") if document_prompt is None else document_prompt
+        self.query_prompt = own.get("query", "") if query_prompt is None else query_prompt
+        self.document_prompt = own.get("document", "") if document_prompt is None else document_prompt
         self._batch_size = batch_size
         self._devices = list(devices or [])
         self._progress = progress
@@ -138,16 +138,16 @@ class SentenceEncoder:
         """Return a SHA-256 over what changes vectors besides the weights: modules, prompts, length limit, dtype."""
         modules = [[type(module).__name__, getattr(module, "pooling_mode", None)] for module in self.model]
         return content_hash(
-            [modules, self._query_prompt, self._document_prompt, self.model.max_seq_length, str(self.model.dtype)]
+            [modules, self.query_prompt, self.document_prompt, self.model.max_seq_length, str(self.model.dtype)]
         )
 
     def encode_queries(self, texts: Sequence[str]) -> Embeddings:
         """Return float32 of shape (n, d), one row a text, in order; rows have length 1."""
-        return self._encode(texts, self._query_prompt)
+        return self._encode(texts, self.query_prompt)
 
     def encode_documents(self, texts: Sequence[str]) -> Embeddings:
         """Return float32 of shape (n, d), one row a text, in order; rows have length 1."""
-        return self._encode(texts, self._document_prompt)
+        return self._encode(texts, self.document_prompt)
 
     def _encode(self, texts: Sequence[str], prompt: str) -> Embeddings:
         if not texts:

@@ -202,3 +202,22 @@ def test_the_hash_is_the_same_in_another_process() -> None:
     told = subprocess.run([sys.executable, "-c", code], check=True, cwd=root, capture_output=True, text=True).stdout
     # echo -n '{"a":1,"b":"x"}' | sha256sum
     assert told == "ecf9e98ec0641e23113ff3ce8bdc78d0ddd249886517fd4a7f68cc83d4e65667"
+
+
+@pytest.mark.parametrize(
+    ("text", "overrides", "left"),
+    [
+        ("[training]\nepochs = 0\nrate = 0.5\nepoch = 3\n", [], Config(training=Training(rate=0.5))),
+        ("model = 'other'\nnothing = 1\n", ["training.epochs=x"], Config(model="other")),
+        ("model = 'other'\n[rerankers.a]\nk = 2\n", [], Config(model="other", rerankers={})),
+        ("model = 'nameless'\n", [], None),
+        ("model = \n", ["training.epochs=5"], Config(training=Training(epochs=5))),
+    ],
+)
+def test_what_is_right_in_a_broken_config_can_still_be_checked(
+    path: Path, text: str, overrides: list[str], left: Config | None
+) -> None:
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_config(Config, path, overrides)
+    assert caught.value.usable == left

@@ -78,6 +78,18 @@ def test_missing_options_come_with_the_configs_faults(options: argparse.Namespac
     assert "training.epochs" in str(caught.value)
 
 
+def test_a_broken_config_a_missing_option_a_file_and_a_model_are_told_together(
+    options: argparse.Namespace, tmp_path: Path
+) -> None:
+    options.misconceptions = None
+    options.train = tmp_path / "gone.csv"
+    options.overrides = ["training.epochs=0", "trainin.epochs=3", "retriever.model=./nowhere"]
+    with pytest.raises(InputError) as caught:
+        read_job(options)
+    told = str(caught.value)
+    assert all(word in told for word in ("--misconceptions", "gone.csv", "training.epochs", "trainin", "./nowhere"))
+
+
 def test_a_job_without_training_file(options: argparse.Namespace) -> None:
     options.train = None
     assert read_job(options, needs_train=False).train == ()

@@ -1,3 +1,5 @@
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,3 +57,17 @@ def test_too_few_labels_to_draw_negatives_from_are_refused(tiny_job: TinyJob, tm
     job = tiny_job("training.negatives_from=seen", "training.negatives=60")
     with pytest.raises(InputError, match="too few to draw 60 negatives"):
         train_by_recipe(job, job.train[:2], tmp_path / "model")
+
+
+def test_a_models_own_prompts_are_used_unless_the_config_names_others(
+    tiny_job: TinyJob, tiny_model: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "prompted"
+    shutil.copytree(tiny_model, folder)
+    file = folder / "config_sentence_transformers.json"
+    config = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps(config | {"prompts": {"query": "find: ", "document": "entry: "}}), encoding="utf-8")
+    own = load_encoder(tiny_job(), folder)
+    assert (own.query_prompt, own.document_prompt) == ("find: ", "entry: ")
+    named = load_encoder(tiny_job('retriever.query_prompt="ask: "', 'retriever.document_prompt=""'), folder)
+    assert (named.query_prompt, named.document_prompt) == ("ask: ", "")

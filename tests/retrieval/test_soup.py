@@ -74,7 +74,7 @@ def test_the_mean_of_models_is_the_mean_of_their_weights(tiny_encoder_folders, t
     average_models([first, second, second], tmp_path / "mean")
     parts = [load_file(folder / "model.safetensors") for folder in (first, second, tmp_path / "mean")]
     for name, value in parts[2].items():
-        torch.testing.assert_close(value, (parts[0][name] + 2 * parts[1][name]) / 3, atol=1e-7, rtol=0)
+        torch.testing.assert_close(value, (parts[0][name] + 2 * parts[1][name]) / 3, atol=1e-6, rtol=0)
     average_models([first], tmp_path / "one")
     assert (tmp_path / "one" / "model.safetensors").read_bytes() == (first / "model.safetensors").read_bytes()
 
