@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from core.errors import ArtifactMismatchError, InputError
 Array = npt.NDArray[Any]
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 MANIFEST_NAME = "manifest.json"
+_LARGE = 1 << 24
 _PACKAGES = ("torch", "transformers", "sentence-transformers", "faiss-cpu", "polars", "numpy")
 
 
@@ -63,9 +64,25 @@ def write_json(path: Path, value: Json | Mapping[str, Any]) -> None:
 
 
 def file_hash(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, as 64 hexadecimal digits."""
+    """Return the SHA-256 of a file's bytes, as 64 hexadecimal digits.
+
+    A large file (a model's weights: a run asks for them some twenty times) is read once a process, and again where its
+    inode, size or times have changed.
+    """
+    stat = path.stat()
+    if stat.st_size < _LARGE:
+        return _read_hash(str(path))
+    return _large_hash(str(path.absolute()), stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+
+
+@lru_cache(maxsize=1024)
+def _large_hash(path: str, *_state: int) -> str:
+    return _read_hash(path)
+
+
+def _read_hash(path: str) -> str:
     digest = hashlib.sha256()
-    with path.open("rb") as stream:
+    with Path(path).open("rb") as stream:
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()

@@ -55,7 +55,9 @@ def grid_points(specs: Sequence[str], settings: Settings, options: argparse.Name
     fusions = _listed(options.fusion, "--fusion", get_args(FusionForm), faults)
     counts: list[int] = []
     for text in _texts(options.candidates):
-        if text.isdigit() and int(text) >= 2:
+        if text.isdigit() and int(text) > settings.candidates:
+            faults.append(f"--candidates: {text}, but stage 1 keeps {settings.candidates}: raise candidates")
+        elif text.isdigit() and int(text) >= 2:
             counts.append(int(text))
         else:
             faults.append(f"--candidates: expected whole numbers of at least 2, came {text!r}")

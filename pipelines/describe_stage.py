@@ -12,11 +12,12 @@ from core.records import Query, Ranking
 from core.tokenizer import load_tokenizer
 from pipelines.engine_pool import EnginePool
 from pipelines.engines import engine_made_from
-from pipelines.lm_prompts import simplifier, subjects_of
+from pipelines.lm_prompts import simplifier, subjects_hash, subjects_of
 from pipelines.lm_reranker import locate_adapter, locate_language_model, pooled_engine
 from pipelines.reranker_settings import RerankerSettings
 from pipelines.stage_one_run import StageOneRun
 from rerank.describe import DESCRIBE_INSTRUCTION, describe_prompt, parse_description
+from retrieval.latex import LATEX_VERSION
 
 logger = logging.getLogger(__name__)
 
@@ -56,8 +57,8 @@ def described_candidates(
         "adapter": adapter.revision if adapter else None,
         "engine": engine_made_from(job.settings.engine(chosen.engine)),
         "instruction": DESCRIBE_INSTRUCTION,
-        "prompt": [chosen.prompt.with_hint, chosen.prompt.max_tokens, chosen.prompt.subjects, _LONGEST],
-        "latex": job.settings.text.latex,
+        "prompt": [chosen.prompt.with_hint, chosen.prompt.max_tokens, subjects_hash(chosen.prompt), _LONGEST],
+        "latex": [job.settings.text.latex, LATEX_VERSION],
         "queries": stage_one.queries_hash(queries),
     }
     path = stages.artifact(

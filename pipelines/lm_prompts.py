@@ -39,8 +39,12 @@ def prompt_template(job: Job, prompt: PromptSettings) -> PromptTemplate:
 def prompts_hash(job: Job, prompt: PromptSettings) -> str:
     """Return what pins the prompts of a config besides queries and bank: a model must be used as it was trained."""
     latex = [job.settings.text.latex, LATEX_VERSION]
-    subjects = file_hash(Path(prompt.subjects)) if prompt.subjects else None
-    return content_hash([prompt_template(job, prompt).hash(), latex, subjects])
+    return content_hash([prompt_template(job, prompt).hash(), latex, subjects_hash(prompt)])
+
+
+def subjects_hash(prompt: PromptSettings) -> str | None:
+    """Return the SHA-256 of the config's file of subjects, for manifests; None where it names none."""
+    return file_hash(Path(prompt.subjects)) if prompt.subjects else None
 
 
 def listwise_prompter(job: Job, prompt: PromptSettings, tokenizer: Tokenizer) -> ListwisePrompter:

@@ -69,7 +69,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = parse_arguments(made, arguments)
     settings = load_config(Settings, options.config, options.overrides)
     chosen = _reranker(settings, options.reranker)
-    setting, work = _setting(options, settings, chosen), _work(options, chosen)
+    engine = settings.engine(chosen.engine) if chosen else None
+    setting, work = _setting(options, settings, chosen), _work(options, chosen, engine)
     sys.stdout.write(_told(setting, work, options.time_limit))
 
 
@@ -100,7 +101,13 @@ def tell_plan(two: StageTwoRun, queries: int, limit: TimeLimit) -> None:
             gpus=engine.tensor_parallel_size * engine.pipeline_parallel_size,
         )
         held_out = len(two.stage_one.plan.queries)
-        work = Workload(queries=queries, validation=held_out, candidates=part.candidates, orders=part.order_total)
+        work = Workload(
+            queries=queries,
+            validation=held_out,
+            candidates=part.candidates,
+            orders=part.order_total,
+            cached=reads_a_prefix_once(engine),
+        )
         plan = estimate(setting, work)
         logger.info(
             "plan for %s, time limit %s (estimated):\n%s\n%s",
@@ -148,7 +155,12 @@ def _reranker(settings: Settings, name: str | None) -> RerankerSettings | None:
     return found
 
 
-def _work(options: argparse.Namespace, chosen: RerankerSettings | None) -> Workload:
+def reads_a_prefix_once(engine: EngineSettings | None) -> bool:
+    """Return whether an engine has a prefix cache; vLLM's own is on unless the config says no."""
+    return engine is None or (engine.kind != "transformers" and engine.enable_prefix_caching)
+
+
+def _work(options: argparse.Namespace, chosen: RerankerSettings | None, engine: EngineSettings | None) -> Workload:
     keys = ("queries", "validation_queries", "candidates", "orders")
     numbers = {key: getattr(options, key) for key in keys}
     low = [
@@ -165,7 +177,11 @@ def _work(options: argparse.Namespace, chosen: RerankerSettings | None) -> Workl
     else:
         orders = options.orders or (chosen.order_total if chosen else 2)
     return Workload(
-        queries=options.queries, validation=options.validation_queries, candidates=candidates, orders=orders
+        queries=options.queries,
+        validation=options.validation_queries,
+        candidates=candidates,
+        orders=orders,
+        cached=reads_a_prefix_once(engine),
     )
 
 

@@ -191,6 +191,10 @@ class RerankerSettings(StrictModel):
         ]
 
     def _too_many(self) -> list[str]:
+        if self.kind == "cascade":
+            deepest = max((stage.last for stage in self.stages), default=0)
+            told = f"a stage reorders ranks to {deepest}, but candidates is {self.candidates}: raise candidates"
+            return [told] if deepest > self.candidates else []
         if self.kind != "listwise":
             return []
         labels = {"letters": 52, "digits": 10, "letters+digits": 62}[self.prompt.alphabet]

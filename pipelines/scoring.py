@@ -94,14 +94,15 @@ def score_queries(
         gpus: For the facts.
     """
     engine = getattr(reranker, "scorer", None)
-    if isinstance(engine, PooledEngine):
+    late = deadline is not None and deadline()
+    if isinstance(engine, PooledEngine) and not late:  # a large model takes minutes that a late run does not have
         engine.open()
     before = _copy(engine.stats) if isinstance(engine, PooledEngine) else EngineStats()
     began = time.perf_counter()
     if isinstance(reranker, DeadlineReranker):
         rankings = reranker.rerank(queries, candidates, bank, deadline=deadline)
         unreached = tuple(reranker.unreached)
-    elif deadline is not None and deadline():
+    elif late:
         rankings = [Ranking.from_scores(query.key, [], []) for query in queries]
         unreached = tuple(query.key for query in queries)
     else:

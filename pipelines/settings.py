@@ -231,6 +231,18 @@ class PriorSettings(StrictModel):
     grid: tuple[Finite, ...] = (-1.0, -0.5, -0.25, -0.1, -0.05, 0.0, 0.05, 0.1, 0.25, 0.5, 1.0)
 
 
+def _not_in_a_cascade(name: str, table: RerankerSettings | None) -> list[str]:
+    """Name what a stage of a cascade would quietly leave out."""
+    if table is None:
+        return []
+    faults = []
+    if table.adaptive.mode == "fitted":
+        faults.append(f"rerankers.{name}.adaptive: nothing is fitted for a stage of a cascade; set mode to off")
+    if table.describe:
+        faults.append(f"rerankers.{name}.describe is not read where the table is a stage of a cascade")
+    return faults
+
+
 class Settings(StrictModel):
     """The whole config."""
 
@@ -268,8 +280,15 @@ class Settings(StrictModel):
                 for stage in table.stages
                 if stage.reranker not in self.rerankers or self.rerankers[stage.reranker].kind == "cascade"
             ]
+            for stage in table.stages:
+                faults += _not_in_a_cascade(stage.reranker, self.rerankers.get(stage.reranker))
+            if table.kind != "identity" and table.candidates > self.candidates:
+                faults.append(
+                    f"rerankers.{name}.candidates is {table.candidates}, but stage 1 keeps {self.candidates}: raise "
+                    "candidates"
+                )
         if faults:
-            raise ValueError("; ".join(faults))
+            raise ValueError("; ".join(dict.fromkeys(faults)))
         return self
 
     @property

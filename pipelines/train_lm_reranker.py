@@ -129,7 +129,8 @@ def _on_cuda(job: Job) -> bool:
 def _score_key(one: StageOneRun, chosen: RerankerSettings) -> str:
     """Return what the validation score depends on, besides the model."""
     rows = [[ranking.key, ranking.ids.tolist()] for ranking in one.validation_candidates()]
-    asked = chosen.model_dump(mode="json", include={"candidates", "orders", "order_count", "order_seed", "average"})
+    asking = {"candidates", "orders", "order_count", "order_seed", "average", "windows", "adaptive"}
+    asked = chosen.model_dump(mode="json", include=asking)
     queries = [repr(query) for query in one.plan.queries]
     return content_hash([one.job.settings.lm_training.score_weight, chosen.fusion, rows, asked, queries])
 

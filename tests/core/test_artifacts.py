@@ -1,8 +1,10 @@
 import json
+from hashlib import sha256
 
 import numpy as np
 import pytest
 
+from core import artifacts
 from core.artifacts import (
     array_hash,
     atomic_path,
@@ -124,3 +126,19 @@ def test_what_a_killed_run_left_is_swept(tmp_path):
     (tmp_path / "model").mkdir()
     sweep_temporaries(tmp_path, ["model"])
     assert sorted(p.name for p in tmp_path.iterdir()) == [".other.abc", "model"]
+
+
+def test_a_large_file_is_read_once_and_again_where_it_changed(tmp_path, monkeypatch):
+    path, read = tmp_path / "weights", []
+    plain = artifacts._read_hash
+    monkeypatch.setattr(artifacts, "_read_hash", lambda name: read.append(name) or plain(name))
+    monkeypatch.setattr(artifacts, "_LARGE", 4)
+    path.write_bytes(b"12345")
+    assert artifacts.file_hash(path) == artifacts.file_hash(path) == sha256(b"12345").hexdigest()
+    assert len(read) == 1
+    with artifacts.atomic_path(path) as temporary:
+        temporary.write_bytes(b"12346")
+    assert artifacts.file_hash(path) == sha256(b"12346").hexdigest()
+    path.write_bytes(b"123")
+    assert artifacts.file_hash(path) == artifacts.file_hash(path) == sha256(b"123").hexdigest()
+    assert len(read) == 4  # a small file is read each time

@@ -1,3 +1,4 @@
+import argparse
 import json
 import subprocess
 from collections.abc import Callable
@@ -7,7 +8,14 @@ import pytest
 
 from core.errors import InputError
 from pipelines.engine_settings import EngineSettings
-from pipelines.plan_run import device_present, main, quantisation_of, shape_named
+from pipelines.plan_run import (
+    _work,
+    device_present,
+    main,
+    quantisation_of,
+    reads_a_prefix_once,
+    shape_named,
+)
 
 Invoke = Callable[..., "subprocess.CompletedProcess[str]"]
 CONFIGS = Path(__file__).parents[2] / "pipelines" / "configs"
@@ -63,6 +71,14 @@ def test_the_laptops_config_is_planned_for_a_cpu(invoke: Invoke) -> None:
 def test_bad_options_are_refused(invoke: Invoke, given: list[str], words: str) -> None:
     done = invoke(main, *given)
     assert done.returncode == 2 and words in done.stderr
+
+
+def test_an_engine_without_a_prefix_cache_reads_the_question_in_every_order() -> None:
+    settings = [EngineSettings(), EngineSettings(kind="vllm", enable_prefix_caching=False), EngineSettings(kind="vllm")]
+    assert [reads_a_prefix_once(engine) for engine in settings] == [False, False, True]
+    options = argparse.Namespace(queries=10, validation_queries=5, candidates=25, orders=2)
+    told = [_work(options, None, engine).query_tokens for engine in settings]
+    assert told == pytest.approx([2 * 146 + 50 * 16.7, 2 * 146 + 50 * 16.7, 146 + 50 * 16.7])
 
 
 def test_shapes_by_name_and_by_folder(tmp_path: Path) -> None:

@@ -79,7 +79,26 @@ def test_several_faults_of_a_table_are_told_together() -> None:
     ],
 )
 def test_what_stands_at_the_edge_is_taken(values: dict[str, object]) -> None:
-    read(**values)
+    load_config(Settings, None, ["candidates=500", *table(**values)])
+
+
+def test_more_candidates_than_stage_one_keeps_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"rerankers.mine.candidates is 101, but stage 1 keeps 100"):
+        read(kind="pointwise", candidates=101)
+
+
+@pytest.mark.parametrize(
+    ("part", "last", "words"),
+    [
+        ({}, 26, "a stage reorders ranks to 26, but candidates is 25"),
+        ({"adaptive__mode": "fitted"}, 10, "rerankers.mine.adaptive: nothing is fitted for a stage of a cascade"),
+        ({"describe": "true"}, 10, "rerankers.mine.describe is not read"),
+    ],
+)
+def test_what_a_cascade_would_quietly_leave_out_is_refused(part: dict[str, object], last: int, words: str) -> None:
+    stages = f'[{{reranker = "mine", first = 1, last = {last}}}]'
+    with pytest.raises(ConfigError, match=words):
+        load_config(Settings, None, [*table(**part), "rerankers.all.kind=cascade", f"rerankers.all.stages={stages}"])
 
 
 def test_a_cascade_names_tables_that_are_none() -> None:

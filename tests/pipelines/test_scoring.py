@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,7 +77,7 @@ def test_half_out_of_the_store_is_told_at_the_engines_speed(
 
 def test_the_deadline_leaves_queries_out(engine: PooledEngine, tiny_lm: Path) -> None:
     prompter = ListwisePrompter(load_tokenizer(tiny_lm), PromptTemplate())
-    asked = iter([False, True])
+    asked = iter([False, False, True])  # before the engine opens, before the first call, before the second
     scored = score_queries(
         ListwiseReranker(engine, prompter, batch_queries=1),
         QUERIES,
@@ -86,6 +87,17 @@ def test_the_deadline_leaves_queries_out(engine: PooledEngine, tiny_lm: Path) ->
     )
     assert len(scored.unreached) == 3 and scored.facts.queries == 1
     assert [len(ranking) for ranking in scored.rankings] == [6, 0, 0, 0]
+
+
+def test_a_late_run_does_not_open_its_engine(tiny_lm: Path) -> None:
+    def refused(key: EngineKey) -> Any:
+        raise AssertionError("a 32B model takes minutes to open")
+
+    key = EngineKey(settings=EngineSettings(), folder=tiny_lm, adapter=None)
+    prompter = ListwisePrompter(load_tokenizer(tiny_lm), PromptTemplate())
+    reranker = ListwiseReranker(PooledEngine(EnginePool(refused), key), prompter)
+    late = score_queries(reranker, QUERIES, CANDIDATES, BANK, deadline=lambda: True)
+    assert len(late.unreached) == 4 and late.facts.prompts == 0
 
 
 class Plain:
