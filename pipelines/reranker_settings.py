@@ -231,3 +231,15 @@ _READ_BY: dict[str, tuple[Kind, ...]] = {
     "describe": LANGUAGE_MODELS,
     "stages": ("cascade",),
 }
+
+
+def not_in_a_cascade(name: str, table: RerankerSettings | None) -> list[str]:
+    """Name what a stage of a cascade would quietly leave out."""
+    if table is None:
+        return []
+    faults = []
+    if table.adaptive.mode == "fitted":
+        faults.append(f"rerankers.{name}.adaptive: nothing is fitted for a stage of a cascade; set mode to off")
+    if table.describe:
+        faults.append(f"rerankers.{name}.describe is not read where the table is a stage of a cascade")
+    return faults

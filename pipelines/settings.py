@@ -13,9 +13,9 @@ from core.config import StrictModel
 from core.errors import did_you_mean
 from pipelines.engine_settings import EngineSettings
 from pipelines.lm_training_settings import LmTrainingSettings
-from pipelines.reranker_settings import RerankerSettings, Share
+from pipelines.reranker_settings import RerankerSettings, Share, not_in_a_cascade
+from pipelines.training_settings import RerankerTrainingSettings, TrainingSettings, Weight
 
-Weight = Annotated[float, Field(ge=0.0, le=100.0)]
 Cosine = Annotated[float, Field(ge=-1.0, lt=1.0)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 QueryField = Literal["construct", "subject", "question", "correct", "incorrect", "hint"]
@@ -58,67 +58,6 @@ class TextSettings(StrictModel):
         if not {"question", "correct", "incorrect"}.intersection(self.fields):
             # Construct, subject and hint may be missing in a row, and a text of nothing cannot be embedded.
             raise ValueError("text.fields must name at least one of question, correct, incorrect")
-        return self
-
-
-class TrainingSettings(StrictModel):
-    """The retriever's training recipe."""
-
-    epochs: Annotated[int, Field(ge=1, le=200)] = 8
-    batch_size: Annotated[int, Field(ge=2)] = 128
-    mini_batch_size: int | None = Field(None, ge=1, description="Set: the cached loss, in chunks of this many texts.")
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-4
-    temperature: Annotated[float, Field(gt=0, le=1)] = 0.05
-    negatives: Annotated[int, Field(ge=0, le=64)] = Field(4, description="Hard negatives a row.")
-    window_from: Annotated[int, Field(ge=1)] = Field(1, description="First rank that hard negatives are drawn from.")
-    window_to: Annotated[int, Field(ge=1)] = Field(50, description="Last rank that hard negatives are drawn from.")
-    skip_top: Annotated[int, Field(ge=0)] = Field(0, description="Skip so many of the best that pass the guards.")
-    absolute_margin: Annotated[float, Field(ge=0)] | None = Field(
-        None, description="No negatives that score above the positive's cosine minus this; null: off."
-    )
-    relative_margin: Annotated[float, Field(ge=0)] | None = Field(
-        None, description="No negatives above the positive's cosine minus this share of it; null: off."
-    )
-    negatives_from: Literal["bank", "seen"] = Field(
-        "seen",
-        description="Mine negatives from the whole bank, or from entries with a training example only: an entry that "
-        "is never a positive and often a negative sinks, which unseen labels pay for.",
-    )
-    mine_every: Annotated[int, Field(ge=1)] = Field(3, description="Mine anew every so many epochs.")
-    first_negatives: Literal["mined", "random"] = "mined"
-    near_duplicate_threshold: Annotated[float, Field(gt=0, le=1)] = Field(
-        0.98,
-        description="Entries whose text is this similar to the label's (cosine, base model) are no negatives.",
-    )
-    hint_dropout: Share = Field(0.3, description="Share of rows trained without their hint.")
-    base_share: Share = Field(0.2, description="Share of the untrained weights in the saved ones (WiSE-FT); 0 is off.")
-    warmup_ratio: Share = 0.05
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    precision: Literal["auto", "bf16", "float32"] = "auto"
-    gradient_checkpointing: bool = False
-    chunk_rows: int | None = Field(None, ge=1, description="Embed rows of like length in chunks: less padding (CPU).")
-    freeze_embeddings: bool = False
-    trainable_layers: int | None = Field(None, ge=1, description="Train only the last so many layers; null: all.")
-    evaluate_every: Annotated[int, Field(ge=1)] = Field(1, description="With --keep-best: epochs between two scores.")
-    patience: int | None = Field(
-        None, ge=1, description="With --keep-best: stop after so many scores without a better one; null: never."
-    )
-    checkpoint_every: int | None = Field(None, ge=1, description="Keep progress every so many steps, not only epochs.")
-    seed: int = 0
-    models: Annotated[int, Field(ge=1, le=32)] = Field(
-        1, description="Train so many with seeds from `seed` on and average their weights (model soup): one model."
-    )
-    parallel: Annotated[int, Field(ge=1, le=32)] = Field(
-        1, description="Of those, train so many at a time, each in a process of its own on the same device."
-    )
-    refit: bool = Field(
-        False, description="After weights are fitted, train once more on all rows for the submission (twice the time)."
-    )
-
-    @model_validator(mode="after")
-    def _window(self) -> "TrainingSettings":
-        if self.window_to < self.window_from:
-            raise ValueError("training.window_to must not be smaller than training.window_from")
         return self
 
 
@@ -184,63 +123,11 @@ class FusionSettings(StrictModel):
     )
 
 
-class RerankerTrainingSettings(StrictModel):
-    """The cross-encoder's training recipe."""
-
-    base: str | None = Field(None, description="null: start from the trained retriever's weights.")
-    base_revision: str | None = Field(None, description="For a hub id as base: the 40-digit commit.")
-    folds: Annotated[int, Field(ge=2)] = Field(3, description="Folds of the out-of-fold retrievers.")
-    fold_models: int | None = Field(
-        1, ge=1, description="Models averaged into each of those; null: as many as training.models."
-    )
-    epochs: Annotated[int, Field(ge=1)] = 2
-    group_size: Annotated[int, Field(ge=2)] = Field(8, description="Candidates a query, the truth among them.")
-    window: Annotated[int, Field(ge=2)] = Field(25, description="Wrong candidates are drawn from so many first ranks.")
-    batch_queries: Annotated[int, Field(ge=1)] = Field(16, description="Queries a step.")
-    micro_queries: int | None = Field(None, ge=1, description="Queries a forward pass, for memory; null: the step's.")
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 5e-5
-    warmup_ratio: Share = 0.1
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    dropout: Annotated[float, Field(ge=0, lt=1)] | None = Field(None, description="null: as the base has it.")
-    hint_dropout: Share = Field(0.3, description="Share of queries trained without their hint, others each epoch.")
-    max_length: Annotated[int, Field(ge=8)] = Field(192, description="Tokens a pair is cut to, from its beginning.")
-    use_stage_one: bool = Field(False, description="Add stage 1's log-score to the logit while training.")
-    stage_one_weight: Weight = Field(1.0, description="What that is multiplied by; 1 asks for a fusion weight of 0.5.")
-    patience: int | None = Field(
-        None,
-        ge=1,
-        description="Set: keep the epoch with the best validation score, and stop after so many without a better one. "
-        "null: keep the last.",
-    )
-    score_weight: Share = Field(0.5, description="The reranker's share in that score, a MAP@25 fused with stage 1.")
-    precision: Literal["auto", "bf16", "float32"] = "auto"
-    checkpoint_steps: int | None = Field(None, ge=1, description="Keep progress every so many steps, not only epochs.")
-    seed: int = Field(0, ge=0, description="Of folds, head, draws, order and dropout.")
-
-    @model_validator(mode="after")
-    def _window_holds_a_group(self) -> "RerankerTrainingSettings":
-        if self.window < self.group_size:
-            raise ValueError("reranker_training.window must be at least group_size")
-        return self
-
-
 class PriorSettings(StrictModel):
     """The prior for entries without a training example."""
 
     enabled: bool = True
     grid: tuple[Finite, ...] = (-1.0, -0.5, -0.25, -0.1, -0.05, 0.0, 0.05, 0.1, 0.25, 0.5, 1.0)
-
-
-def _not_in_a_cascade(name: str, table: RerankerSettings | None) -> list[str]:
-    """Name what a stage of a cascade would quietly leave out."""
-    if table is None:
-        return []
-    faults = []
-    if table.adaptive.mode == "fitted":
-        faults.append(f"rerankers.{name}.adaptive: nothing is fitted for a stage of a cascade; set mode to off")
-    if table.describe:
-        faults.append(f"rerankers.{name}.describe is not read where the table is a stage of a cascade")
-    return faults
 
 
 class Settings(StrictModel):
@@ -281,7 +168,7 @@ class Settings(StrictModel):
                 if stage.reranker not in self.rerankers or self.rerankers[stage.reranker].kind == "cascade"
             ]
             for stage in table.stages:
-                faults += _not_in_a_cascade(stage.reranker, self.rerankers.get(stage.reranker))
+                faults += not_in_a_cascade(stage.reranker, self.rerankers.get(stage.reranker))
             if table.kind != "identity" and table.candidates > self.candidates:
                 faults.append(
                     f"rerankers.{name}.candidates is {table.candidates}, but stage 1 keeps {self.candidates}: raise "

@@ -251,7 +251,7 @@ def test_bad_input_stops_it_before_any_cost(
     arguments: Callable[..., list[object]], invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(train_reranker, "train_cross_encoder", never_trained)
-    monkeypatch.setattr("pipelines.train_stage.train_retriever", never_trained)
+    monkeypatch.setattr("pipelines.recipe.train_retriever", never_trained)
     blocked = tmp_path / "file"
     blocked.write_text("", encoding="utf-8")
     output = tmp_path / "out"
