@@ -1,49 +1,11 @@
-"""Several retrievers as one: fused by rankings, or by joining their embeddings."""
+"""Several encoders as one: their embeddings side by side."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from core.artifacts import content_hash
-from core.records import Query, Ranking
 from retrieval.encoder import Embeddings, SentenceEncoder
-from retrieval.retriever import Retriever
-
-Fusion = Callable[[Sequence[Sequence[Ranking]]], Sequence[Ranking]]
-"""Takes one run a retriever (equally long, same keys in the same order), returns the fused run; see `core.fusion`."""
-
-
-class EnsembleRetriever:
-    """A `Retriever` that fuses the rankings of several.
-
-    Args:
-        retrievers: At least one.
-        fuse: How, e.g. `partial(reciprocal_rank_fusion, k=60)` or `partial(fuse_scores, weights=[1.0, 4.0])`.
-        depth: Entries asked of every retriever before fusion: more than are wanted at the end, since an entry that all
-            place a little below the cut can be the best of all.
-
-    Raises:
-        ValueError: There is no retriever, or `depth` is less than 1.
-    """
-
-    def __init__(self, retrievers: Sequence[Retriever], *, fuse: Fusion, depth: int = 200) -> None:
-        if not retrievers or depth < 1:
-            raise ValueError(f"{len(retrievers)} retrievers and depth {depth}: expected at least 1 of each")
-        self._retrievers = tuple(retrievers)
-        self._fuse = fuse
-        self._depth = depth
-
-    def retrieve(self, queries: Sequence[Query], *, top_n: int) -> list[Ranking]:
-        """Return one fused ranking a query, its `top_n` best; see `Retriever`.
-
-        Raises:
-            ValueError: The fusion returned other keys than the queries'.
-        """
-        depth = max(self._depth, top_n)
-        fused = self._fuse([retriever.retrieve(queries, top_n=depth) for retriever in self._retrievers])
-        if [ranking.key for ranking in fused] != [query.key for query in queries]:
-            raise ValueError("the fusion must return one ranking a query, in the order of the queries")
-        return [ranking.top(top_n) for ranking in fused]
 
 
 class JoinedEncoder:

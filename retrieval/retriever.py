@@ -1,4 +1,4 @@
-"""Queries in, candidates out: the `Retriever` protocol and the dense retrievers."""
+"""Queries in, candidates out: the `Retriever` protocol, and one over several views of query and entry."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,43 +21,6 @@ class Retriever(Protocol):
     def retrieve(self, queries: Sequence[Query], *, top_n: int) -> list[Ranking]:
         """Return one ranking a query, in the order of the queries, of at most `top_n` entries."""
         ...
-
-
-class DenseRetriever:
-    """Ranks the bank by the inner product of query and entry embedding.
-
-    Args:
-        encoder: Encodes the queries; the model that made the bank's embeddings.
-        bank: An index, or embeddings, over which an exact index is made.
-        query_template: How a query is written. It must apply to every query: a template of the hint alone does not.
-        with_hints: Write hints, where the template has them and the query too.
-    """
-
-    def __init__(
-        self,
-        encoder: Encoder,
-        bank: MisconceptionIndex | BankEmbeddings,
-        query_template: QueryTemplate,
-        *,
-        with_hints: bool = True,
-    ) -> None:
-        self._encoder = encoder
-        self._index = (
-            bank if isinstance(bank, MisconceptionIndex) else MisconceptionIndex.build(bank.ids, bank.embeddings)
-        )
-        self._template = query_template
-        self._with_hints = with_hints
-
-    def retrieve(self, queries: Sequence[Query], *, top_n: int) -> list[Ranking]:
-        """Return one ranking a query; see `Retriever`.
-
-        Raises:
-            ValueError: The template does not apply to a query.
-        """
-        if not queries:
-            return []
-        texts = [query_text(query, self._template, with_hint=self._with_hints) for query in queries]
-        return self._index.search(self._encoder.encode_queries(texts), [query.key for query in queries], top_n=top_n)
 
 
 @dataclass(frozen=True, kw_only=True)

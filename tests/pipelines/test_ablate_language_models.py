@@ -73,7 +73,9 @@ def test_a_reranker_that_searches_twice_has_a_row_for_that(ablated: Invoke, tiny
 
 
 def test_a_grid_that_cannot_be_is_refused_before_any_cost(ablated: Invoke, tiny_lm: Path, tmp_path: Path) -> None:
-    done = ablated("--rerankers", f"listwise:{tiny_lm}", "--candidates", "60", "--orders", "up")
+    grid = ("--rerankers", f"listwise:{tiny_lm}", "--candidates", "60", "--orders", "up")
+    assert "--candidates: 60, but stage 1 keeps 30" in ablated(*grid).stderr
+    done = ablated(*grid, "--set", "candidates=60")
     assert done.returncode == 2
     assert "60 candidates, but there are 52 labels" in done.stderr and "came 'up'" in done.stderr
     assert not (tmp_path / "out").exists()

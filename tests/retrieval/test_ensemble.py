@@ -1,54 +1,9 @@
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 import pytest
 
-from core.fusion import fuse_scores, reciprocal_rank_fusion
-from core.records import Query, Question, Ranking
-from retrieval.ensemble import EnsembleRetriever, JoinedEncoder, concatenate_embeddings
-
-QUERIES = [
-    Query(question=Question(id=1, text="t", answers=("a", "b", "c", "d"), correct="A"), letter=letter)
-    for letter in ("B", "C")
-]
-
-
-class Fixed:
-    def __init__(self, scores: dict[int, float]) -> None:
-        self.scores = scores
-        self.asked: list[int] = []
-
-    def retrieve(self, queries: Sequence[Query], *, top_n: int) -> list[Ranking]:
-        self.asked.append(top_n)
-        ids, values = list(self.scores), list(self.scores.values())
-        return [Ranking.from_scores(query.key, ids, values, top=top_n) for query in queries]
-
-
-def test_scores_are_fused_as_the_caller_says() -> None:
-    first, second = Fixed({1: 0.9, 2: 0.5, 3: 0.1}), Fixed({3: 0.3, 2: 0.2, 1: 0.0})
-    ensemble = EnsembleRetriever([first, second], fuse=partial(fuse_scores, weights=[1.0, 4.0]), depth=3)
-    rankings = ensemble.retrieve(QUERIES, top_n=2)
-    # 1: 0.9, 2: 0.5 + 0.8, 3: 0.1 + 1.2; entries 2 and 3 tie up to rounding.
-    assert [ranking.key for ranking in rankings] == ["1_B", "1_C"]
-    assert {*rankings[0].ids.tolist()} == {2, 3}
-    assert rankings[0].scores.tolist() == pytest.approx([1.3, 1.3])
-    assert first.asked == second.asked == [3]
-
-
-def test_depth_never_falls_below_what_is_wanted() -> None:
-    first = Fixed({1: 0.9, 2: 0.5, 3: 0.1})
-    ensemble = EnsembleRetriever([first], fuse=reciprocal_rank_fusion, depth=1)
-    assert ensemble.retrieve(QUERIES, top_n=3)[0].ids.tolist() == [1, 2, 3]
-    assert first.asked == [3]
-
-
-def test_a_fusion_that_loses_a_query_is_caught() -> None:
-    ensemble = EnsembleRetriever([Fixed({1: 1.0})], fuse=lambda runs: runs[0][:1])
-    with pytest.raises(ValueError, match="one ranking a query"):
-        ensemble.retrieve(QUERIES, top_n=1)
-    with pytest.raises(ValueError, match="0 retrievers"):
-        EnsembleRetriever([], fuse=reciprocal_rank_fusion)
+from retrieval.ensemble import JoinedEncoder, concatenate_embeddings
 
 
 def test_concatenated_inner_product_is_the_weighted_mean() -> None:

@@ -7,8 +7,7 @@ import pytest
 
 from core.records import Misconception, Query, Question
 from retrieval.bank import BankEmbeddings, embed_bank
-from retrieval.index import MisconceptionIndex
-from retrieval.retriever import DenseRetriever, MultiViewRetriever, ViewPair, renormalised_weights
+from retrieval.retriever import MultiViewRetriever, ViewPair, renormalised_weights
 from retrieval.text import MisconceptionTemplate, QueryTemplate
 
 Vectors = npt.NDArray[np.float32]
@@ -38,23 +37,6 @@ def views() -> list[BankEmbeddings]:
 def query(id: int, text: str, hint: str | None = None) -> Query:
     question = Question(id=id, text=text, answers=("a", "b", "c", "d"), correct="A")
     return Query(question=question, letter="B", hint=hint)
-
-
-def test_dense_finds_the_entry_with_the_same_text() -> None:
-    retriever = DenseRetriever(Hashing(), views()[0], QUESTION)
-    rankings = retriever.retrieve([query(1, "name 9"), query(2, "name 4")], top_n=2)
-    assert [(r.key, int(r.ids[0])) for r in rankings] == [("1_B", 9), ("2_B", 4)]
-    assert rankings[0].scores[0] == pytest.approx(1.0, abs=1e-6)
-    index = MisconceptionIndex.build(views()[0].ids, views()[0].embeddings)
-    assert DenseRetriever(Hashing(), index, QUESTION).retrieve([query(1, "name 9")], top_n=2) == rankings[:1]
-    assert retriever.retrieve([], top_n=2) == []
-
-
-def test_dense_writes_hints_unless_told_not_to() -> None:
-    both = QueryTemplate(fields=("question", "hint"), labels=("", ""))
-    asked = [query(1, "name 9", hint="x")]
-    assert DenseRetriever(Hashing(), views()[0], both, with_hints=False).retrieve(asked, top_n=1)[0].ids.tolist() == [9]
-    assert DenseRetriever(Hashing(), views()[0], both).retrieve(asked, top_n=1)[0].scores[0] < 0.99
 
 
 PAIRS = [
