@@ -30,7 +30,7 @@ from core.language_model import TokenScorer
 from core.tokenizer import load_tokenizer
 from pipelines.cli import set_up_logging
 from pipelines.engine_settings import EngineSettings
-from pipelines.engines import open_scorer
+from pipelines.engines import open_engine
 from rerank.adaptive import ImposedSkip
 from rerank.listwise import ListwiseReranker
 from rerank.orders import order_permutations
@@ -59,7 +59,7 @@ def main() -> None:
     prompter = ListwisePrompter(load_tokenizer(folder), template, simplify=simplify_latex)
     if set(options.actions) & set(ENGINE_ACTIONS):
         started = time.perf_counter()
-        scorer = open_scorer(_engine(options), folder, None)
+        scorer = open_engine(_engine(options), folder)
         bench = Bench(options, scorer, prompter, work)
         bench.start_seconds = time.perf_counter() - started
         bench.warm_up()

@@ -52,17 +52,34 @@ def resolve_dtype(name: Dtype, device: str) -> "torch.dtype":
     Raises:
         ConfigError: The name is unknown.
     """
+    dtype, reason = _chosen(name, device)
+    _log.info("dtype %s on %s: %s", str(dtype).removeprefix("torch."), device, reason)
+    return dtype
+
+
+def dtype_name(name: Dtype, device: str) -> str:
+    """Return the name of what `resolve_dtype` returns, for manifests; nothing is logged.
+
+    Args:
+        name: `auto` or the type itself.
+        device: What `resolve_device` returned.
+
+    Raises:
+        ConfigError: The name is unknown.
+    """
+    return str(_chosen(name, device)[0]).removeprefix("torch.")
+
+
+def _chosen(name: Dtype, device: str) -> tuple["torch.dtype", str]:
+    """Return the type, and why."""
     import torch
 
     if name not in DTYPES:
         raise ConfigError(f"dtype: expected one of {', '.join(DTYPES)}, got {name!r}")
     if name != "auto":
-        _log.info("dtype %s: asked for", name)
-        return {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}[name]
+        return {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}[name], "asked for"
     fast, reason = _fast_bfloat16(device)
-    dtype = torch.bfloat16 if fast else torch.float32
-    _log.info("dtype %s on %s: %s", str(dtype).removeprefix("torch."), device, reason)
-    return dtype
+    return (torch.bfloat16 if fast else torch.float32), reason
 
 
 def _fast_bfloat16(device: str) -> tuple[bool, str]:

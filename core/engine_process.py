@@ -43,7 +43,8 @@ def serve(pipe: Connection, environment: dict[str, str], open_engine: Callable[[
 
     Args:
         pipe: Brings `(method, arguments, options)`; takes `(kind, value, stats)`, where kind is `done`, or tells the
-            error that the value is a message of: `open`, `score`, `value`, `other`.
+            error that the value is a message of: `open`, `value`, `other`; for `score` the value is the message and the
+            prompt's number in the task, None where not known.
         environment: Variables that are set first.
         open_engine: Opens the engine.
     """
@@ -68,7 +69,7 @@ def serve(pipe: Connection, environment: dict[str, str], open_engine: Callable[[
             value = getattr(engine, method)(*arguments, **options)
             kind = "done"
         except ScoringError as error:
-            kind, value = "score", str(error)
+            kind, value = "score", (str(error), error.prompt)
         except ValueError as error:
             kind, value = "value", str(error)
         except (UserError, RuntimeError, OSError) as error:

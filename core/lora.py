@@ -116,18 +116,31 @@ def open_trainable(
     return model.train()
 
 
+def nf4_config(dtype: torch.dtype) -> Any:  # noqa: ANN401 - transformers has no types
+    """Return what transformers is told to hold linear layers in 4 bits: NF4, the scales quantised too (QLoRA).
+
+    Training and inference share it: an adapter fits the rounding of the base that it was trained on.
+
+    Args:
+        dtype: What is computed in.
+    """
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+    )
+
+
 def _open_base(folder: Path, *, method: Method, device: str, dtype: torch.dtype) -> Any:  # noqa: ANN401
     import torch
-    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+    from transformers import AutoModelForCausalLM
 
     options: dict[str, Any] = {"dtype": torch.float32 if method == "full" else dtype}
     if method == "qlora":
-        options["quantization_config"] = BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type="nf4",
-            bnb_4bit_use_double_quant=True,
-            bnb_4bit_compute_dtype=dtype,
-        )
+        options["quantization_config"] = nf4_config(dtype)
         options["device_map"] = {"": device}
     try:
         model = AutoModelForCausalLM.from_pretrained(str(folder), local_files_only=True, **options)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from core.device import Dtype, resolve_device, resolve_dtype
 from core.errors import ModelError
@@ -18,10 +18,9 @@ from core.language_model import (
     check_prompts,
     label_scores,
 )
+from core.lora import nf4_config
+from core.next_token import length_batches, next_token_logits
 from core.transformers_text import continue_prompts
-
-if TYPE_CHECKING:
-    import torch
 
 PATH = "full softmax"
 _log = logging.getLogger(__name__)
@@ -75,18 +74,13 @@ class TransformersEngine:
             ConfigError: The device or dtype cannot be had.
             ModelError: The folder or the adapter cannot be loaded.
         """
-        from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+        from transformers import AutoModelForCausalLM
 
         place = resolve_device(device)
         floats = resolve_dtype(dtype, place)
         options: dict[str, Any] = {}
         if quantization == "bitsandbytes":
-            options["quantization_config"] = BitsAndBytesConfig(
-                load_in_4bit=True,
-                bnb_4bit_quant_type="nf4",
-                bnb_4bit_use_double_quant=True,
-                bnb_4bit_compute_dtype=floats,
-            )
+            options["quantization_config"] = nf4_config(floats)
         try:
             model = AutoModelForCausalLM.from_pretrained(
                 folder, dtype=floats, device_map={"": place}, local_files_only=True, use_safetensors=True, **options
@@ -189,25 +183,9 @@ class TransformersEngine:
     def _label_logprobs(self, prompts: Sequence[TokenIds], labels: Sequence[TokenIds]) -> list[list[float]]:
         import torch
 
-        device = self._model.device
-        lengths = torch.tensor([len(prompt) for prompt in prompts])
-        ids = torch.zeros((len(prompts), int(lengths.max())), dtype=torch.long)  # (batch, longest)
-        for row, prompt in enumerate(prompts):
-            ids[row, : len(prompt)] = torch.tensor(list(prompt))
-        mask = torch.arange(ids.shape[1]) < lengths[:, None]
-        places = (torch.arange(len(prompts), device=device), (lengths - 1).to(device))
-
-        def last_real(_: object, states: tuple["torch.Tensor"]) -> tuple["torch.Tensor"]:
-            return (states[0][places][:, None],)  # (batch, longest, hidden) -> (batch, 1, hidden)
-
-        # A hook before the head, not a head of our own: what a model does after it (soft caps, scales) stays.
-        hook = self._model.get_output_embeddings().register_forward_pre_hook(last_real)
-        try:
-            with torch.inference_mode():
-                made = self._model(input_ids=ids.to(device), attention_mask=mask.long().to(device), use_cache=False)
-        finally:
-            hook.remove()
-        logprobs = torch.log_softmax(made.logits[:, 0].float(), dim=-1)  # (batch, vocabulary)
+        with torch.inference_mode():
+            logprobs = torch.log_softmax(next_token_logits(self._model, prompts), dim=-1)  # (batch, vocabulary)
+        device = logprobs.device
         return [logprobs[row, torch.tensor(list(wanted), device=device)].tolist() for row, wanted in enumerate(labels)]
 
     def _open_tokenizer(self) -> Any:  # noqa: ANN401 - transformers has no types
@@ -227,25 +205,6 @@ class TransformersEngine:
         self._stats.seconds += time.perf_counter() - started
         self._stats.prompts += len(prompts)
         self._stats.prompt_tokens += sum(map(len, prompts))
-
-
-def length_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
-    """Group places by length, longest first, so that a batch's places × its longest stay within a budget.
-
-    Args:
-        lengths: Tokens of each prompt.
-        budget: Tokens a batch, padding included; a longer prompt stands alone.
-
-    Returns:
-        Places, each exactly once; equal lengths keep their order.
-    """
-    batches: list[list[int]] = []
-    for place in sorted(range(len(lengths)), key=lambda number: (-lengths[number], number)):
-        if batches and lengths[batches[-1][0]] * (len(batches[-1]) + 1) <= budget:
-            batches[-1].append(place)
-        else:
-            batches.append([place])
-    return batches
 
 
 def _with_adapter(model: Any, adapter: Path) -> Any:  # noqa: ANN401 - transformers has no types

@@ -84,6 +84,7 @@ class VllmEngine:
         on_cpu = set_environment()
         if not on_cpu:
             _give_back_gpu_memory()
+        import torch
         from vllm import LLM, SamplingParams
 
         path = options.labels_path
@@ -92,10 +93,14 @@ class VllmEngine:
         _log.info("vLLM: label scores by %s", path)
         arguments = engine_arguments(options, on_cpu=on_cpu, masked=path == MASKED, adapter=adapter)
         faults: tuple[type[Exception], ...] = (*_refusals(), RuntimeError, OSError, TypeError)
+        set_threads = torch.set_num_threads
         try:
             llm = LLM(model=str(folder), **arguments)
         except faults as error:
             raise ModelError(f"{folder}: vLLM could not start ({error}). Its options were {arguments}") from error
+        finally:
+            # On a CPU vLLM makes this a function that does nothing, for the whole process; other models need it.
+            torch.set_num_threads = set_threads
         _OPEN.append(llm)
         request = None
         if adapter is not None:

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from core.errors import ModelError
@@ -29,8 +30,23 @@ PLAIN = {
 _log = logging.getLogger(__name__)
 
 
-def served_model(client: JsonClient, base_url: str, model: str | None) -> str:
-    """Return the name that the server knows the model by; None means the only one.
+@dataclass(frozen=True, kw_only=True)
+class ServedModel:
+    """A model as the server's list tells it.
+
+    Attributes:
+        name: What requests name it by.
+        root: The folder or hub id that the server has loaded under that name; None where it does not say.
+        parent: An adapter's base; None otherwise.
+    """
+
+    name: str
+    root: str | None = None
+    parent: str | None = None
+
+
+def served_model(client: JsonClient, base_url: str, model: str | None) -> ServedModel:
+    """Return the model that the server knows by a name; None means the only one.
 
     Raises:
         ModelError: It is not served, or several are and none was named.
@@ -38,15 +54,18 @@ def served_model(client: JsonClient, base_url: str, model: str | None) -> str:
     """
     answer = client.get("models")
     try:
-        names = [str(entry["id"]) for entry in answer["data"]]
-    except (KeyError, TypeError) as error:
+        served = [
+            ServedModel(name=str(entry["id"]), root=entry.get("root"), parent=entry.get("parent"))
+            for entry in answer["data"]
+        ]
+    except (KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"vLLM server {base_url}: /models is no list of models; is it an OpenAI API?") from error
-    if model is None and len(names) == 1:
-        return names[0]
-    if model in names:
-        return str(model)
+    found = [one for one in served if model in (None, one.name)]
+    if len(found) == 1 or (found and model is not None):
+        return found[0]
     wanted = "several models are served; name one (served_model)" if model is None else f"does not serve '{model}'"
-    raise ModelError(f"vLLM server {base_url}: {wanted}; there is {', '.join(names) or 'none'}")
+    names = ", ".join(one.name for one in served)
+    raise ModelError(f"vLLM server {base_url}: {wanted}; there is {names or 'none'}")
 
 
 def exact_path(client: JsonClient, model: str, max_labels: int, paths: Sequence[ScorePath]) -> ScorePath | None:

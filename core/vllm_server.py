@@ -26,6 +26,7 @@ from core.vllm_requests import (
     PLAIN,
     START_UP_FLAGS,
     ScorePath,
+    ServedModel,
     exact_path,
     score_body,
     served_model,
@@ -95,7 +96,7 @@ class VllmServer:
             base_url, api_key=api_key, connections=concurrency, timeout_seconds=timeout_seconds, retries=retries
         )
         try:
-            name = served_model(client, base_url, model)
+            name = served_model(client, base_url, model).name
             path = exact_path(client, name, max_labels, [EXACT, MASKED] if labels_path == "auto" else [labels_path])
         except HttpError as error:
             raise ModelError(f"vLLM server {base_url}: {error}") from error
@@ -204,6 +205,37 @@ class VllmServer:
             self._stats.prompts += 1
             self._stats.prompt_tokens += len(prompt)
             self._stats.cached_tokens += int(details.get("cached_tokens") or 0)
+
+
+def found_on_server(
+    base_url: str,
+    *,
+    model: str | None = None,
+    api_key: str | None = None,
+    timeout_seconds: float = 120.0,
+    retries: int = 6,
+) -> ServedModel:
+    """Ask a server which model it would score with, for manifests; a short request, nothing is scored.
+
+    Args:
+        base_url: See `VllmServer.connect`, as for the other arguments.
+        model: The served model's or adapter's name; None: the only one.
+        api_key: Sent as a bearer token.
+        timeout_seconds: For one attempt.
+        retries: Further attempts.
+
+    Raises:
+        ModelError: The server cannot be reached, or does not serve the model.
+    """
+    client = JsonClient(base_url, api_key=api_key, connections=1, timeout_seconds=timeout_seconds, retries=retries)
+    try:
+        return served_model(client, base_url, model)
+    except HttpError as error:
+        raise ModelError(
+            f"vLLM server {base_url}: {error}. Start it, even to read finished scores: it alone tells whose they are"
+        ) from error
+    finally:
+        client.close()
 
 
 def _failed(prompt: TokenIds, error: str) -> Generation:

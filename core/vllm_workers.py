@@ -8,36 +8,14 @@ import multiprocessing
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any
 
-from core.engine_process import Engine, serve
+from core.engine_process import Engine
+from core.engine_worker import EngineWorker, WorkerError, WorkerTask
 from core.errors import UserError
-from core.language_model import EngineStats, Generation, LabelScores, ScoringError, TokenIds, check_prompts
+from core.language_model import EngineStats, Generation, LabelScores, TokenIds, check_prompts
 
 _log = logging.getLogger(__name__)
-_PATIENCE = 10.0
-"""Seconds that a worker has to end by itself."""
-
-
-class WorkerError(UserError):
-    """A worker process died, or could not open its engine."""
-
-
-@dataclass(kw_only=True)
-class _Worker:
-    number: int
-    environment: dict[str, str]
-    process: SpawnProcess
-    pipe: Connection
-    stats: EngineStats
-
-    def name(self) -> str:
-        """Return how messages name it."""
-        told = ", ".join(f"{key}={value}" for key, value in self.environment.items())
-        return f"worker {self.number} (process {self.process.pid}{', ' + told if told else ''})"
 
 
 class WorkerPool:
@@ -50,22 +28,35 @@ class WorkerPool:
         open_engine: Opens a worker's engine there; must be picklable (a module's function, `functools.partial`).
         environments: One a worker: variables set in its process before anything is imported, such as
             `CUDA_VISIBLE_DEVICES`.
+        timeout_seconds: The longest that a worker may take for one call, or to open its engine. One that hangs without
+            dying (a GPU that does not come back, a collective that waits for ever) is then ended.
 
     Raises:
         WorkerError: A worker could not open its engine; names it.
     """
 
-    def __init__(self, open_engine: Callable[[], Engine], environments: Sequence[Mapping[str, str]]) -> None:
+    def __init__(
+        self,
+        open_engine: Callable[[], Engine],
+        environments: Sequence[Mapping[str, str]],
+        *,
+        timeout_seconds: float = 3600.0,
+    ) -> None:
         if not environments:
             raise ValueError("expected at least one worker")
+        self._timeout = timeout_seconds
         context = multiprocessing.get_context("spawn")
         self._seconds = 0.0
-        self._workers: list[_Worker] = []
+        self._workers: list[EngineWorker] = []
         opened = False
         try:
             for number, environment in enumerate(environments):
-                self._workers.append(_started(context, number, dict(environment), open_engine))
-            self._gather(self._workers, [f"{worker.name()} opening its engine" for worker in self._workers])
+                self._workers.append(EngineWorker.start(context, number, environment, open_engine))
+            tasks = [
+                WorkerTask(worker=worker, told=f"{worker.name()} opening its engine", first=0)
+                for worker in self._workers
+            ]
+            self._gather(tasks)
             opened = True
         finally:
             if not opened:
@@ -91,18 +82,15 @@ class WorkerPool:
                 worker.pipe.send(None)
             worker.pipe.close()
         for worker in self._workers:
-            worker.process.join(_PATIENCE)
-            if worker.process.is_alive():
-                worker.process.terminate()
-                worker.process.join(_PATIENCE)
+            worker.end(patiently=True)
         self._workers = []
 
     def score(self, prompts: Sequence[TokenIds], labels: Sequence[TokenIds]) -> list[LabelScores]:
         """Return the scores of each prompt's labels as its next token; see `core.language_model.TokenScorer`.
 
         Raises:
-            ScoringError: As the engine says; names the worker and which prompts it had.
-            WorkerError: A worker died; names it and its prompts.
+            ScoringError: As the engine says, with the prompt's number in this call; names the worker.
+            WorkerError: A worker died, or did not answer in time; names it and its prompts.
             ValueError: Lengths differ, a prompt or a label list is empty, or a label stands twice.
         """
         check_prompts(prompts, labels)
@@ -121,7 +109,7 @@ class WorkerPool:
         """Return one continuation of each prompt; see `core.language_model.TextGenerator`.
 
         Raises:
-            WorkerError: A worker died; names it and its prompts.
+            WorkerError: A worker died, or did not answer in time; names it and its prompts.
         """
         options = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed, "schema": schema}
         found = self._share(prompts, lambda s: ("generate", (list(prompts[s]),), options))
@@ -131,38 +119,36 @@ class WorkerPool:
         if not self._workers:
             raise ValueError("this pool was closed")
         started = time.perf_counter()
-        busy, told = [], []
+        tasks = []
         for worker, stretch in zip(
             self._workers, stretches([len(p) for p in prompts], len(self._workers)), strict=True
         ):
             if stretch.start == stretch.stop:
                 continue
-            busy.append(worker)
-            told.append(f"{worker.name()} with prompts {stretch.start} to {stretch.stop - 1} of {len(prompts)}")
+            told = f"{worker.name()} with prompts {stretch.start} to {stretch.stop - 1} of {len(prompts)}"
+            tasks.append(WorkerTask(worker=worker, told=told, first=stretch.start))
             with suppress(OSError):  # a dead worker shows when its answer is awaited
                 worker.pipe.send(task(stretch))
         try:
-            return self._gather(busy, told)
+            return self._gather(tasks)
         finally:
             self._seconds += time.perf_counter() - started
 
-    def _gather(self, busy: Sequence[_Worker], told: Sequence[str]) -> list[Any]:
+    def _gather(self, tasks: Sequence[WorkerTask]) -> list[Any]:
         """Await every answer, so that pipes stay in step; then raise the first fault."""
+        deadline = time.monotonic() + self._timeout  # the workers run at the same time
         answers: list[Any] = []
         faults: list[UserError | ValueError] = []
-        for worker, name in zip(busy, told, strict=True):
+        for task in tasks:
             try:
-                kind, value, worker.stats = worker.pipe.recv()
-            except (EOFError, OSError):
-                worker.process.join(_PATIENCE)
-                status = worker.process.exitcode
-                faults.append(WorkerError(f"{name}: died with exit status {status}; its own messages say why"))
+                kind, value = task.answer(deadline)
+            except WorkerError as error:
+                faults.append(error)
                 continue
             if kind == "done":
                 answers.append(value)
             else:
-                text = f"{name}{' (numbers count from the first of these)' if kind == 'score' else ''}: {value}"
-                faults.append({"score": ScoringError, "value": ValueError}.get(kind, WorkerError)(text))
+                faults.append(task.fault(kind, value))
         if faults:
             raise faults[0]
         return answers
@@ -209,16 +195,3 @@ def device_environments(workers: int, devices_each: int, visible: Sequence[str])
         )
     groups = [visible[number * devices_each : (number + 1) * devices_each] for number in range(workers)]
     return [{"CUDA_VISIBLE_DEVICES": ",".join(group)} for group in groups]
-
-
-def _started(
-    context: SpawnContext, number: int, environment: dict[str, str], open_engine: Callable[[], Engine]
-) -> _Worker:
-    ours, theirs = context.Pipe()
-    # Not daemonic: an engine with tensor parallelism has processes of its own.
-    process = context.Process(
-        target=serve, args=(theirs, environment, open_engine), name=f"engine-{number}", daemon=False
-    )
-    process.start()
-    theirs.close()  # else a dead worker's pipe would never end
-    return _Worker(number=number, environment=environment, process=process, pipe=ours, stats=EngineStats())

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from core.order_scores import OrderScores
-from core.records import FloatArray
+from core.records import FloatArray, Ranking
 from eval.bias_measures import (
     Average,
     Instability,
@@ -95,6 +95,7 @@ def measure_bias(
     labels: Mapping[str, Sequence[int]] | None = None,
     probe: Sequence[OrderScores] = (),
     again: Sequence[OrderScores] = (),
+    first_only: Mapping[str, Ranking] | None = None,
 ) -> Bias:
     """Measure everything that some order scores show.
 
@@ -104,13 +105,14 @@ def measure_bias(
         labels: True ids by query key, where known.
         probe: Some of these queries, each with its candidates in a random order.
         again: Some of these prompts, scored once more in other company.
+        first_only: What ranked the queries that were ranked by their first order alone, its slot bias taken out.
 
     Raises:
         ValueError: There is no record.
     """
     if not records:
         raise ValueError("expected the scores of at least one prompt")
-    averaged = averages(records, average)
+    averaged = averages(records, average, first_only=first_only)
     compared, changed = top_changes(records)
     masses = [record.mass for record in records if record.mass is not None]
     nones = [np.exp(record.none_logprob) for record in records if record.none_logprob is not None]
@@ -120,7 +122,7 @@ def measure_bias(
         compared=compared,
         changed=changed,
         truth=truth_slots(records, averaged, labels or {}),
-        effects=slot_effects(probe, records, averaged),
+        effects=slot_effects(probe, records, averaged, first_only=frozenset(first_only or ())),
         instability=instability(records, again),
         mass=float(np.mean(masses)) if masses else None,
         none=float(np.mean(nones)) if nones else None,

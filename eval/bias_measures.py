@@ -1,6 +1,6 @@
 """The measures behind the bias report, each a pure function of order scores (`eval.bias` puts them together)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,8 +21,9 @@ class SlotMeans:
     Attributes:
         prompts: Prompts that have the slot, int64, shape (slots,).
         before: Mean probability of the label in the slot, as each prompt gave it, float64, shape (slots,).
-        after: Mean probability, averaged over its query's orders, of the candidate that stood in the slot; a slot that
-            adds nothing has `after` equal to `before`.
+        after: Mean probability, averaged over its query's orders (or as the first one gave it without its slot bias,
+            where that ranked), of the candidate that stood in the slot; a slot that adds nothing has `after` equal to
+            `before`.
         by_order: `before` of each order alone, shape (slots,); NaN where the order has no such slot.
     """
 
@@ -89,8 +90,16 @@ class Instability:
     flips: int
 
 
-def averages(records: Iterable[OrderScores], average: Average = "log") -> dict[_Group, FloatArray]:
+def averages(
+    records: Iterable[OrderScores], average: Average = "log", *, first_only: Mapping[str, Ranking] | None = None
+) -> dict[_Group, FloatArray]:
     """Return the log-probabilities averaged over the orders of the same candidates, as the reranker averages them.
+
+    Args:
+        records: The scores by slot.
+        average: How the reranker averages orders.
+        first_only: What ranked the queries that the reranker ranked by their first order alone, its slot bias taken
+            out: their log-probabilities are these.
 
     Returns:
         By query, window and (sorted) candidates: float64, shape (n,), in rising order of id. Their total probability is
@@ -98,6 +107,10 @@ def averages(records: Iterable[OrderScores], average: Average = "log") -> dict[_
     """
     found: dict[_Group, FloatArray] = {}
     for group, members in _groups(records).items():
+        ranked = (first_only or {}).get(group[0])
+        if ranked is not None and tuple(sorted(ranked.ids.tolist())) == group[2]:
+            found[group] = ranked.scores[np.argsort(ranked.ids, kind="stable")]
+            continue
         rows = np.stack([_by_id(record) for record in members])
         if average == "log":
             mean = rows.mean(axis=0)
@@ -165,12 +178,17 @@ def truth_slots(
 
 
 def slot_effects(
-    probe: Sequence[OrderScores], records: Sequence[OrderScores], averaged: Mapping[_Group, FloatArray]
+    probe: Sequence[OrderScores],
+    records: Sequence[OrderScores],
+    averaged: Mapping[_Group, FloatArray],
+    *,
+    first_only: Collection[str] = (),
 ) -> SlotEffects | None:
     """Return what slots add by themselves; None where no probe belongs to the records.
 
     In a random order every candidate is as likely in every slot, so the mean of (log-probability there − averaged
-    log-probability of the same candidate) over prompts is the slot's own effect, up to a constant.
+    log-probability of the same candidate) over prompts is the slot's own effect, up to a constant. What is left of it
+    is told for what ranked: queries of `first_only` have the effect of their first order less what was taken out of it.
     """
     kept = [record for record in probe if _group(record) in averaged]
     if not kept:
@@ -187,7 +205,7 @@ def slot_effects(
     effects = effects - effects.mean()
     groups = [group for group in _groups(records).values() if len(group[0].ids) <= slots]
     single = [float(effects[: len(group[0].ids)].std()) for group in groups]
-    left = [_spread_left(group, effects) for group in groups]
+    left = [_spread_left(group, effects, averaged, group[0].key in first_only) for group in groups]
     orders = float(np.mean([len(group) for group in groups]))
     return SlotEffects(
         effects=effects,
@@ -199,8 +217,14 @@ def slot_effects(
     )
 
 
-def _spread_left(group: Sequence[OrderScores], effects: FloatArray) -> float:
-    """Return the standard deviation over candidates of their slots' mean effect in the orders that were asked."""
+def _spread_left(
+    group: Sequence[OrderScores], effects: FloatArray, averaged: Mapping[_Group, FloatArray], first_only: bool
+) -> float:
+    """Return the standard deviation over candidates of their slots' mean effect in the orders that ranked them."""
+    if first_only:
+        first = group[0]
+        removed = first.logprobs - _in_slots(first, averaged[_group(first)])
+        return float((effects[: len(first.ids)] - removed).std())
     rows = [effects[: len(record.ids)][np.argsort(record.ids, kind="stable")] for record in group]
     return float(np.stack(rows).mean(axis=0).std())
 

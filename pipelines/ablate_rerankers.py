@@ -12,6 +12,7 @@ from core.errors import InputError, UserError
 from core.models import LocalModel, locate_model
 from eval.splits import seen_labels
 from pipelines.ablation import (
+    ALL_ORDERS,
     ALONE,
     FUSED,
     SEARCHED_TWICE,
@@ -31,6 +32,7 @@ from pipelines.cli import check_all, parse_arguments, parser, run_main
 from pipelines.engine_pool import EnginePool
 from pipelines.job import Job, add_data_options, check_length, fingerprints, read_job
 from pipelines.plan import data_warnings
+from pipelines.prompt_lengths import check_prompt_lengths
 from pipelines.report import write_run_report
 from pipelines.settings import Settings
 from pipelines.stage_one_run import StageOneRun
@@ -92,14 +94,19 @@ def main(arguments: list[str] | None = None) -> None:
     one = StageOneRun(job, stages, job.train, given=given)
     scored = fingerprints(one.plan.validation)
     check_all([partial(_check_may_be_measured, job, spec, scored) for spec in specs])
+    points = grid_points(specs, job.settings, options)
+    check_all([partial(check_prompt_lengths, job, point.chosen) for point in points])
     pool = EnginePool()
     runs = [
         StageTwoRun(one, point.spec, chosen=point.chosen, variant=point.variant, title=point.title, pool=pool)
-        for point in grid_points(specs, job.settings, options)
+        for point in points
     ]
-    variants = [_stage_one(one)]
-    for two in runs:
+    variants, found = [_stage_one(one)], []
+    for two in runs:  # all of one reranker, its bias probes too, while its engine is open
         variants += _variants(two)
+        if told := findings(two, None, measured_on=MEASURED_ON):
+            found.append(told)
+    pool.close()
     costs = {two.spec: two.scores.facts() for two in runs}
     ablation = ablate(
         variants,
@@ -109,8 +116,6 @@ def main(arguments: list[str] | None = None) -> None:
         resamples=job.settings.bootstrap,
         candidates=f"{runs[-1].spec}, {SEARCHED_TWICE}" if runs[-1].chosen.describe else STAGE_ONE,
     )
-    found = [found for two in runs if (found := findings(two, None, measured_on=MEASURED_ON))]
-    pool.close()
     _write(job, one, ablation, specs, given, costs, found)
     speeds = {spec: facts.queries_per_second if facts else None for spec, facts in costs.items()}
     stages.write_run({"command": sys.argv, "queries_per_second": speeds})
@@ -193,6 +198,9 @@ def _variants(two: StageTwoRun) -> list[Variant]:
         alone, fused = two.validation_alone(), two.validation_rankings(with_prior=False)
         found += [Variant(reranker=two.spec, used=ALONE, weights=_weights(1.0), rankings=alone)]
         found += [Variant(reranker=two.spec, used=FUSED, weights=(plain[0], plain[1]), rankings=fused)]
+        if two.policies:
+            whole = two.validation_rankings(with_prior=False, all_orders=True)
+            found += [Variant(reranker=two.spec, used=ALL_ORDERS, weights=(plain[0], plain[1]), rankings=whole)]
     if two.job.settings.prior.enabled:
         found += [Variant(reranker=two.spec, used=WITH_PRIOR, weights=crossed, rankings=two.validation_rankings())]
     return found
@@ -218,6 +226,7 @@ def _write(
         "stage_one_weights": one.weights[None].to_json(),
         "warnings": {text: count for text, count in warnings},
         "bias": {one.name: one.to_json() for one in found},
+        "cut": {spec: facts.cut for spec, facts in costs.items() if facts and facts.prompts},
     }
     write_text(job.output / "ablation.csv", ablation_csv(ablation, costs))
     write_json(job.output / "metrics.json", numbers)

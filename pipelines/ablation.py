@@ -19,14 +19,16 @@ Costs = Mapping[str, ScoringFacts | None]
 
 STAGE_ONE = "stage 1"
 ALONE, FUSED, WITH_PRIOR = "alone", "fused", "fused + prior"
+ALL_ORDERS = "fused, all orders"
 SEARCHED_TWICE = "searched twice"
 NONE = "–"
 HEADS = ("reranker", "used", "weight", "prior", "MAP@25", "95 % interval", "seen", "unseen", "difference", "p")
-COSTS = ("queries/s", "tokens/query", "GPU-s/1,000")
+COSTS = ("queries/s", "tokens/query", "cached", "cut", "GPU-s/1,000")
 _CSV = (
     *("reranker", "used", "weight_half0", "weight_half1", "prior_half0", "prior_half1", "map@25", "low", "high"),
     *("seen", "unseen", "difference", "difference_low", "difference_high", "p"),
-    *("queries_per_second", "prompt_tokens_per_query", "gpu_seconds_per_1000_queries"),
+    *("queries_per_second", "prompt_tokens_per_query", "cached_token_share", "cut_queries"),
+    "gpu_seconds_per_1000_queries",
 )
 
 
@@ -37,7 +39,7 @@ class Variant:
     Attributes:
         reranker: Its SPEC, or `STAGE_ONE` for the candidates as they are.
         used: `SEARCHED_TWICE` (stage 1 with what its description found), `ALONE` (weight 1), `FUSED` (with stage 1, no
-            prior) or `WITH_PRIOR`.
+            prior), `ALL_ORDERS` (the same, where a policy leaves some out otherwise) or `WITH_PRIOR`.
         weights: The weights that the first and the second half were scored with; each was fitted on the other.
         rankings: Its rankings of the scored queries.
     """
@@ -170,12 +172,15 @@ def ablation_table(ablation: Ablation, costs: Costs) -> str:
 
 def cost_cells(facts: ScoringFacts | None) -> list[str]:
     """Return what scoring took as texts, in the order of `COSTS`."""
-    values = _costs(facts)
-    return [NONE if value is None else f"{value:.{digits}f}" for value, digits in zip(values, (1, 0, 1), strict=True)]
+    values = zip(_costs(facts), (".1f", ".0f", ".0%", ".0f", ".1f"), strict=True)
+    return [NONE if value is None else f"{value:{form}}" for value, form in values]
 
 
 def _costs(facts: ScoringFacts | None) -> list[float | None]:
-    return [None] * 3 if facts is None else [facts.queries_per_second, facts.tokens_per_query, facts.gpu_seconds]
+    if facts is None:
+        return [None] * len(COSTS)
+    cut = facts.cut_queries if facts.prompts else None
+    return [facts.queries_per_second, facts.tokens_per_query, facts.cached_share, cut, facts.gpu_seconds]
 
 
 def ablation_csv(ablation: Ablation, costs: Costs) -> str:
@@ -199,7 +204,9 @@ def ablation_section(ablation: Ablation, costs: Costs) -> Section:
         "mixed with stage 1, “prior” adds a number to entries without a training example. Weights and priors stand as "
         "first half/second half: each was fitted on the other half. Differences in MAP@25 are to "
         f"“{ablation.reference}”; p is of the paired randomisation test. Queries/s are those of the run that scored "
-        "the candidates, opening the model left out; GPU-s/1,000 are GPU-seconds per 1,000 queries."
+        "the candidates, opening the model left out; “cached” is the share of its prompt tokens that the prefix cache "
+        "held, “cut” the queries whose question was shortened to keep to the longest prompt; GPU-s/1,000 are "
+        "GPU-seconds per 1,000 queries."
     )
     table = f'<table class="data"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
     return Section(

@@ -9,9 +9,10 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from core.errors import InputError
-from pipelines.reranker_settings import FusionForm, Orders, RerankerSettings
+from pipelines.reranker_settings import FusionForm, RerankerSettings
 from pipelines.settings import Settings
 from pipelines.stage_two import resolve_reranker
+from rerank.orders import OrderKind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +35,7 @@ class GridPoint:
 def add_grid_options(made: argparse.ArgumentParser) -> None:
     """Add the lists that are measured in every combination."""
     group = made.add_argument_group("grid", "in place of what the rerankers' tables say; every combination is a row")
-    group.add_argument("--orders", metavar="A,B,…", help=f"listwise: of {', '.join(get_args(Orders))}")
+    group.add_argument("--orders", metavar="A,B,…", help=f"listwise: of {', '.join(get_args(OrderKind))}")
     group.add_argument("--candidates", metavar="N,N,…", help="how many candidates are reranked")
     group.add_argument("--fusion", metavar="A,B", help=f"of {', '.join(get_args(FusionForm))}")
 
@@ -51,7 +52,7 @@ def grid_points(specs: Sequence[str], settings: Settings, options: argparse.Name
         InputError: A list holds what a reranker cannot be set to; all faults at once.
     """
     faults: list[str] = []
-    orders = _listed(options.orders, "--orders", get_args(Orders), faults)
+    orders = _listed(options.orders, "--orders", get_args(OrderKind), faults)
     fusions = _listed(options.fusion, "--fusion", get_args(FusionForm), faults)
     counts: list[int] = []
     for text in _texts(options.candidates):

@@ -16,6 +16,7 @@ from eval.bias_section import bias_section, calibration_section
 from eval.calibration import Calibration, ranking_calibration
 from eval.line_chart import Line, line_chart
 from eval.report import Section
+from pipelines.adaptive_stage import first_order_rankings
 from pipelines.lm_reranker import open_language_model_reranker, pooled_engine
 from pipelines.rerank_scores import TEST, VALIDATION
 from pipelines.stage_two import tempered_rankings
@@ -47,7 +48,7 @@ class Findings:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain numbers for metrics.json."""
-        adaptive = self.adaptive and {key: value for key, value in self.adaptive.items() if key != "policy"}
+        adaptive = self.adaptive and _without_policies(self.adaptive)
         return {
             "bias": self.bias.to_json() if self.bias else None,
             "calibration": {name: found.to_json() for name, found in self.calibrations.items()} or None,
@@ -64,6 +65,11 @@ class Findings:
         if self.adaptive and self.adaptive["curve"]:
             found.append(_adaptive_section(self.adaptive, self.name))
         return found
+
+
+def _without_policies(fit: dict[str, Any]) -> dict[str, Any]:
+    halves = [{key: value for key, value in half.items() if key != "policy"} for half in fit["halves"]]
+    return {**{key: value for key, value in fit.items() if key != "policy"}, "halves": halves}
 
 
 def findings(two: StageTwoRun, queries: Sequence[Query] | None, *, measured_on: str) -> Findings | None:
@@ -83,7 +89,13 @@ def findings(two: StageTwoRun, queries: Sequence[Query] | None, *, measured_on: 
         orders = two.validation_orders() if queries is None else two.test_orders(asked)
         if orders:
             probe, again = _probes(two, asked, orders, test=queries is not None)
-            bias = measure_bias(orders, average=two.chosen.average, labels=labels, probe=probe, again=again)
+            once = two.validation_first_order
+            if queries is not None:
+                policy = two.policies.get(None)
+                once = first_order_rankings(policy, orders) if policy else {}
+            bias = measure_bias(
+                orders, average=two.chosen.average, labels=labels, probe=probe, again=again, first_only=once
+            )
     return Findings(
         name=two.spec,
         measured_on=measured_on,
@@ -96,7 +108,7 @@ def findings(two: StageTwoRun, queries: Sequence[Query] | None, *, measured_on: 
 def _calibrations(
     two: StageTwoRun, queries: Sequence[Query], labels: dict[str, tuple[int, ...]], *, test: bool
 ) -> dict[str, Calibration]:
-    raw = two.reranked_test(queries) if test else two.reranked_validation()
+    raw = two.reranked_test(queries) if test else two.validation_ranked()
     runs = {"as the model gave it": raw}
     if two.chosen.fit_temperature:
         if test:

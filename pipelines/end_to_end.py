@@ -16,13 +16,16 @@ from eval.splits import seen_labels
 from eval.submission import write_submission
 from pipelines.bias_stage import Findings, findings
 from pipelines.cli import parse_arguments, parser, run_main
+from pipelines.fewer_orders import warnings_of
 from pipelines.job import CONFIGS, SAMPLE, Job, add_data_options, check_length, fingerprints, read_job
 from pipelines.measures import Measured, measure, table
 from pipelines.plan import HELD_OUT_TEST, VALIDATION, data_warnings
 from pipelines.plan_run import tell_plan
+from pipelines.prompt_lengths import check_prompt_lengths
 from pipelines.report import write_run_report
 from pipelines.rerank_scores import TEST
 from pipelines.rerank_scores import VALIDATION as HELD_OUT_SCORES
+from pipelines.scoring import ScoringFacts
 from pipelines.settings import Settings
 from pipelines.stage_one_run import StageOneRun
 from pipelines.stage_two import check_reranker, check_reranker_texts, reranker_models, resolve_reranker
@@ -34,6 +37,7 @@ from pipelines.train_stage import chosen_on, fitted_on
 logger = logging.getLogger(__name__)
 
 SEARCHED_TWICE = "stage 1, searched twice"
+_LISTS = {TEST: "test queries", HELD_OUT_SCORES: "held-out queries"}
 OUTPUTS = ("submission.csv", "metrics.json", "report.html", "candidates.parquet")
 
 DESCRIPTION = """\
@@ -80,7 +84,10 @@ def main(arguments: list[str] | None = None) -> None:
         "--time-limit",
         type=parse_duration,
         metavar="9h",
-        help="end in time: queries that are not reached keep stage 1's order, and are counted",
+        help="write the submission in time: queries that are not reached keep stage 1's order, and are counted; where "
+        "the held-out queries' speed says that the test part would not be finished, a listwise reranker asks it in one "
+        "order. Not limited: stage 1 (training and search), an engine that is being opened, the batch in flight; the "
+        "numbers and the report are written after the submission",
     )
     options = parse_arguments(made, arguments)
     limit = TimeLimit(seconds=options.time_limit) if options.time_limit else no_limit()
@@ -130,7 +137,9 @@ def _job(options: argparse.Namespace) -> tuple[Job, LocalModel | None]:
     job = read_job(
         options, checks=(check_retriever, check_spec), default_config=default_config, adjust=adjust, needs_test=True
     )
-    check_reranker_texts(job, resolve_reranker(job.settings.reranker, job.settings))
+    chosen = resolve_reranker(job.settings.reranker, job.settings)
+    check_reranker_texts(job, chosen)
+    check_prompt_lengths(job, chosen)
     sweep_temporaries(job.output, [*OUTPUTS, "run.json"])
     return job, found[0] if found else None
 
@@ -153,6 +162,8 @@ def _measure(
     if two.chosen.describe:
         runs[SEARCHED_TWICE] = two.scores.test_candidates(queries) if on_test else two.scores.validation_candidates()
     if two.chosen.kind != "identity":
+        if two.policies and not on_test:
+            runs[f"reranked ({two.spec}), all orders"] = two.validation_rankings(with_prior=False, all_orders=True)
         runs[f"reranked ({two.spec})"] = (
             two.rankings(queries, with_prior=False) if on_test else two.validation_rankings(with_prior=False)
         )
@@ -189,6 +200,8 @@ def _write_numbers(
         "reranker": two.spec,
         **(found.to_json() if found else {}),
         "unreached": two.unreached,
+        "time_limit": two.time_limit_json(),
+        "cut": {name: facts.cut for name, facts in two.scores.all_facts().items()},
     }
     write_json(job.output / "metrics.json", numbers)
     base = job.settings.retriever.model
@@ -199,6 +212,7 @@ def _write_numbers(
         ("Retriever", f"{given.name}, as given" if given else _trained(base, job, one)),
         ("Stage-1 weights", _numbers(first)),
         ("Reranker", two.spec),
+        *(_prompts(name, facts) for name, facts in two.scores.all_facts().items() if facts.prompts),
         ("Stage-2 weights", _numbers(second)),
     ]
     write_run_report(
@@ -207,14 +221,31 @@ def _write_numbers(
         job.bank,
         title="Misconception ranking",
         provenance=provenance,
-        warnings=[*warnings, *_unreached(two), *[(text, 1) for text in job.inputs.warnings]],
+        warnings=[
+            *warnings,
+            *warnings_of(two.lowered, two.unreached, _LISTS),
+            *_cut(two),
+            *[(text, 1) for text in job.inputs.warnings],
+        ],
         sections=found.sections() if found else [],
     )
 
 
-def _unreached(two: StageTwoRun) -> list[tuple[str, int]]:
-    names = {TEST: "test queries", HELD_OUT_SCORES: "held-out queries"}
-    return [(f"{names[name]} that the time limit left at stage 1's order", n) for name, n in two.unreached.items() if n]
+def _cut(two: StageTwoRun) -> list[tuple[str, int]]:
+    return [
+        (
+            f"{_LISTS[name]} whose question was cut in its middle to keep to prompt.max_tokens "
+            f"({facts.cut_tokens} tokens in all)",
+            facts.cut_queries,
+        )
+        for name, facts in two.scores.all_facts().items()
+        if facts.cut_queries
+    ]
+
+
+def _prompts(name: str, facts: ScoringFacts) -> tuple[str, str]:
+    text = f"{facts.prompts} of {facts.queries} {_LISTS[name]}, {facts.tokens_per_query or 0:.0f} tokens a query"
+    return "Prompts", text + (f", {facts.cached_share:.0%} out of the prefix cache" if facts.cached_share else "")
 
 
 def _trained(base: str, job: Job, one: StageOneRun) -> str:

@@ -1,6 +1,7 @@
 """One engine at a time: rerankers that share a model share its engine, and the next model finds the memory free."""
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,9 @@ class EnginePool:
 
     It also holds the files of finished scores.
 
+    Attributes:
+        opening_seconds: How long engines were opened for, all together.
+
     Args:
         opener: Opens an engine.
     """
@@ -43,6 +47,7 @@ class EnginePool:
         self._key: EngineKey | None = None
         self._engine: Engine | None = None
         self._stores: dict[Path, ScoreStore] = {}
+        self.opening_seconds = 0.0
 
     def store(self, path: Path, engine: str) -> ScoreStore:
         """Return the store of finished scores in a file: one object a file, since two would overwrite each other."""
@@ -52,11 +57,17 @@ class EnginePool:
 
     def engine(self, key: EngineKey) -> Engine:
         """Return the open engine of a key, opened now where it is not."""
-        if self._engine is None or key != self._key:
+        if self._engine is None or not self.holds(key):
             self.close()
             logger.info("opening the engine %s over %s", key.settings.kind, key.folder)
+            began = time.perf_counter()
             self._engine, self._key = self._opener(key), key
+            self.opening_seconds += time.perf_counter() - began
         return self._engine
+
+    def holds(self, key: EngineKey) -> bool:
+        """Return whether the engine of a key is open."""
+        return self._engine is not None and key == self._key
 
     def close(self) -> None:
         """Close the engine that is open, if one is."""
@@ -68,6 +79,9 @@ class EnginePool:
 class PooledEngine:
     """An engine out of a pool, opened when it is first asked; a `TokenScorer` and a `TextGenerator`.
 
+    Attributes:
+        opening_seconds: How long it was opened for, all times together, so that its work can be timed without that.
+
     Args:
         pool: The pool.
         key: Which engine.
@@ -77,19 +91,21 @@ class PooledEngine:
         self._pool = pool
         self._key = key
         self._stats = EngineStats()
+        self.opening_seconds = 0.0
 
     @property
     def stats(self) -> EngineStats:
         """What was done through this object, however often the engine was opened for it."""
         return self._stats
 
-    def open(self) -> None:
-        """Open the engine now, so that what follows can be timed without it."""
-        self._pool.engine(self._key)
+    @property
+    def is_open(self) -> bool:
+        """Whether the engine is open now."""
+        return self._pool.holds(self._key)
 
     def score(self, prompts: Sequence[TokenIds], labels: Sequence[TokenIds]) -> list[LabelScores]:
         """See `core.language_model.TokenScorer.score`."""
-        engine = self._pool.engine(self._key)
+        engine = self._opened()
         before = _counts(engine.stats)
         scores = engine.score(prompts, labels)
         self._add(engine.stats, before)
@@ -105,11 +121,17 @@ class PooledEngine:
         schema: Mapping[str, Any] | None = None,
     ) -> list[Generation]:
         """See `core.language_model.TextGenerator.generate`."""
-        engine = self._pool.engine(self._key)
+        engine = self._opened()
         before = _counts(engine.stats)
         made = engine.generate(prompts, max_tokens=max_tokens, temperature=temperature, seed=seed, schema=schema)
         self._add(engine.stats, before)
         return made
+
+    def _opened(self) -> Engine:
+        began = time.perf_counter()
+        engine = self._pool.engine(self._key)
+        self.opening_seconds += time.perf_counter() - began
+        return engine
 
     def _add(self, now: EngineStats, before: tuple[int, int, int, float]) -> None:
         self._stats.prompts += now.prompts - before[0]

@@ -62,14 +62,60 @@ class EngineSettings(StrictModel):
     timeout_seconds: Annotated[float, Field(gt=0)] = Field(120.0, description="vllm-server: for one request.")
     retries: Annotated[int, Field(ge=0)] = Field(6, description="vllm-server: after 429, 5xx and time-outs, a request.")
 
+    worker_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
+        3600.0,
+        description="vLLM with workers: the longest that a worker may take for one call, or to open its engine; one "
+        "that hangs for longer is ended, and named in the error.",
+    )
+
     @model_validator(mode="after")
     def _fits_its_kind(self) -> "EngineSettings":
+        faults = []
         if (self.kind == "vllm-server") != (self.base_url is not None):
-            raise ValueError("base_url belongs to kind = 'vllm-server', which needs it")
+            faults.append("base_url belongs to kind = 'vllm-server', which needs it")
         if self.kind == "transformers" and self.quantization not in ("none", "bitsandbytes"):
-            raise ValueError(f"kind = 'transformers' knows quantization none and bitsandbytes, not {self.quantization}")
-        if self.kind == "transformers" and self.load_format != "auto":
-            raise ValueError("load_format belongs to kind = 'vllm'")
-        if self.kind != "vllm" and self.workers > 1:
-            raise ValueError("workers belongs to kind = 'vllm'")
+            faults.append(f"kind = 'transformers' knows quantization none and bitsandbytes, not {self.quantization}")
+        faults += [
+            f"{key} is not read by an engine of kind '{self.kind}', only by {' and '.join(kinds)}"
+            for key, kinds in _READ_BY.items()
+            if self.kind not in kinds and getattr(self, key) != type(self).model_fields[key].default
+        ]
+        if faults:
+            raise ValueError("; ".join(faults))
         return self
+
+
+_TRANSFORMERS: tuple[EngineKind, ...] = ("transformers",)
+_VLLM: tuple[EngineKind, ...] = ("vllm",)
+_SERVER: tuple[EngineKind, ...] = ("vllm-server",)
+
+# What is quietly ignored misleads. Not here: kind; dtype and quantization, which a server's table may state for
+# `plan.py`; base_url, which has a rule of its own.
+_READ_BY: dict[str, tuple[EngineKind, ...]] = {
+    "device": _TRANSFORMERS,
+    "batch_tokens": _TRANSFORMERS,
+    # A server's own, stated for `plan.py`.
+    "tensor_parallel_size": _VLLM + _SERVER,
+    "pipeline_parallel_size": _VLLM + _SERVER,
+    "enable_prefix_caching": _VLLM + _SERVER,
+    "workers": _VLLM,
+    "worker_timeout_seconds": _VLLM,
+    "enable_chunked_prefill": _VLLM,
+    "cpu_offload_gb": _VLLM,
+    "gpu_memory_utilization": _VLLM,
+    "max_model_len": _VLLM + _SERVER,  # prompts are checked against it
+    "max_num_batched_tokens": _VLLM,
+    "max_num_seqs": _VLLM,
+    "enforce_eager": _VLLM,
+    "kv_cache_dtype": _VLLM,
+    "load_format": _VLLM,
+    "max_lora_rank": _VLLM,
+    "max_logprobs": _VLLM + _SERVER,
+    "labels_path": _VLLM + _SERVER,
+    "seed": _VLLM,
+    "served_model": _SERVER,
+    "api_key_env": _SERVER,
+    "concurrency": _SERVER,
+    "timeout_seconds": _SERVER,
+    "retries": _SERVER,
+}

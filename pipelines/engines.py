@@ -3,19 +3,18 @@
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from core.device import Dtype
+from core.device import Dtype, dtype_name, resolve_device
 from core.engine_process import Engine
 from core.errors import ConfigError
-from core.language_model import TextGenerator, TokenScorer
 from core.transformers_engine import TransformersEngine
 from core.vllm_engine import VllmEngine, vllm_fault
 from core.vllm_options import VllmOptions
-from core.vllm_server import VllmServer
+from core.vllm_server import VllmServer, found_on_server
 from core.vllm_workers import WorkerPool, device_environments
 from pipelines.engine_settings import EngineSettings
 
@@ -34,25 +33,52 @@ def engine_faults(name: str, settings: EngineSettings) -> list[str]:
         missing = vllm_fault()
         if missing is not None:
             faults.append(f"engines.{name}: {missing}")
+    try:
+        resolve_device(settings.device)
+    except ConfigError as error:
+        faults += [f"engines.{name}: {fault}" for fault in error.faults]
     if settings.api_key_env is not None and not os.environ.get(settings.api_key_env):
         faults.append(f"engines.{name}: api_key_env: the environment variable {settings.api_key_env} is not set")
     return faults
 
 
 def engine_made_from(settings: EngineSettings) -> dict[str, Any]:
-    """Return what an engine's scores depend on besides the model, for manifests; what only costs time is left out."""
-    kept = {"kind", "dtype", "quantization", "kv_cache_dtype", "load_format", "served_model"}
-    return settings.model_dump(include=kept, mode="json")
+    """Return what an engine's scores depend on besides the model's folder, for manifests; what only costs time is not.
+
+    Device and dtype are told as they turn out here: `auto` is another thing on another machine. A server is asked which
+    model it serves now.
+
+    Raises:
+        ConfigError: This machine has no such device.
+        ModelError: The server cannot be reached, or does not serve the model.
+    """
+    if settings.kind == "vllm-server":
+        return {
+            "kind": settings.kind,
+            "base_url": settings.base_url,
+            "served": asdict(found_on_server(**_address(settings))),
+            "stated": [settings.dtype, settings.quantization],
+        }
+    device, dtype = _computed_in(settings)
+    kept = {"kind", "quantization", "kv_cache_dtype", "load_format"}
+    return {**settings.model_dump(include=kept, mode="json"), "device": device, "dtype": dtype}
 
 
-def open_scorer(settings: EngineSettings, folder: Path | None, adapter: Path | None = None) -> TokenScorer:
-    """Open an engine to score labels; see `open_engine`."""
-    return open_engine(settings, folder, adapter)
+def _computed_in(settings: EngineSettings) -> tuple[str, str]:
+    """Return the kind of device (cpu, cuda, mps) and the dtype that an engine will compute in here."""
+    device = resolve_device(settings.device if settings.kind == "transformers" else "auto")
+    if settings.kind == "vllm":
+        device = "cuda" if device == "cuda" else "cpu"  # vLLM has no MPS
+        if settings.dtype == "auto" and device == "cuda":
+            # The checkpoint's own, which its revision pins, unless this GPU lacks bfloat16.
+            return device, f"the checkpoint's, {dtype_name('auto', device)} GPU"
+        if settings.dtype == "auto":
+            return device, "float32"
+    return device.partition(":")[0], dtype_name(_torch_dtype(settings), device)
 
 
-def open_generator(settings: EngineSettings, folder: Path | None, adapter: Path | None = None) -> TextGenerator:
-    """Open an engine to write texts; see `open_engine`."""
-    return open_engine(settings, folder, adapter)
+def _torch_dtype(settings: EngineSettings) -> Dtype:
+    return "float16" if settings.dtype == "half" else settings.dtype
 
 
 def open_engine(settings: EngineSettings, folder: Path | None, adapter: Path | None = None) -> Engine:
@@ -82,12 +108,11 @@ def open_engine(settings: EngineSettings, folder: Path | None, adapter: Path | N
 
 
 def _transformers(settings: EngineSettings, folder: Path, adapter: Path | None) -> Engine:
-    dtype: Dtype = "float16" if settings.dtype == "half" else settings.dtype
     return TransformersEngine.load(
         folder,
         adapter=adapter,
         device=settings.device,
-        dtype=dtype,
+        dtype=_torch_dtype(settings),
         quantization="bitsandbytes" if settings.quantization == "bitsandbytes" else "none",
         batch_tokens=settings.batch_tokens,
     )
@@ -99,7 +124,11 @@ def _vllm(settings: EngineSettings, folder: Path, adapter: Path | None) -> Engin
         return VllmEngine.open(folder, options, adapter=adapter)
     each = settings.tensor_parallel_size * settings.pipeline_parallel_size
     environments = device_environments(settings.workers, each, _visible_devices())
-    return WorkerPool(partial(VllmEngine.open, folder, options, adapter=adapter), environments)
+    return WorkerPool(
+        partial(VllmEngine.open, folder, options, adapter=adapter),
+        environments,
+        timeout_seconds=settings.worker_timeout_seconds,
+    )
 
 
 def vllm_options(settings: EngineSettings) -> VllmOptions:
@@ -119,15 +148,22 @@ def _visible_devices() -> Sequence[str]:
 
 
 def _server(settings: EngineSettings) -> Engine:
-    if settings.base_url is None:
-        raise ConfigError("an engine of kind vllm-server needs base_url")
     return VllmServer.connect(
-        settings.base_url,
-        model=settings.served_model,
-        api_key=os.environ[settings.api_key_env] if settings.api_key_env else None,
+        **_address(settings),
         concurrency=settings.concurrency,
-        timeout_seconds=settings.timeout_seconds,
-        retries=settings.retries,
         max_labels=settings.max_logprobs,
         labels_path=settings.labels_path,
     )
+
+
+def _address(settings: EngineSettings) -> dict[str, Any]:
+    """Return how a server is reached, and which model of it is meant."""
+    if settings.base_url is None:
+        raise ConfigError("an engine of kind vllm-server needs base_url")
+    return {
+        "base_url": settings.base_url,
+        "model": settings.served_model,
+        "api_key": os.environ.get(settings.api_key_env) if settings.api_key_env else None,
+        "timeout_seconds": settings.timeout_seconds,
+        "retries": settings.retries,
+    }

@@ -1,7 +1,8 @@
 """How long a run with a language model will take, stage by stage, and the largest setting that fits a time limit."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from pipelines.cost_model import (
     DEVICES,
@@ -44,10 +45,12 @@ class Workload:
     Attributes:
         queries: Queries of the test file.
         validation: Held-out queries, scored to fit weights.
-        candidates: A query.
-        orders: A query.
+        candidates: A query, or a window where there are several.
+        orders: A query, or a window.
         prompt: Tokens of a prompt.
         cached: Whether the engine reads a query's shared prefix only once.
+        kind: `listwise`, or `pointwise`: a prompt a candidate, and one order.
+        windows: Lists that a query is asked in, all passes together.
     """
 
     queries: int
@@ -56,11 +59,15 @@ class Workload:
     orders: int
     prompt: PromptSize = EEDI
     cached: bool = True
+    kind: Literal["listwise", "pointwise"] = "listwise"
+    windows: int = 1
 
     @property
     def query_tokens(self) -> float:
         """Prompt tokens that are read for one query."""
-        return self.prompt.query(self.candidates, self.orders, cached=self.cached)
+        if self.kind == "pointwise":
+            return self.prompt.pairs(self.candidates, cached=self.cached)
+        return self.prompt.query(self.candidates, self.orders * self.windows, cached=self.cached)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,12 +79,38 @@ class Setting:
         device: Key in `cost_model.DEVICES`.
         quantisation: Of the weights.
         gpus: How many share the model.
+        engines: Engines side by side, each with a model of its own on so many GPUs; queries are shared out among them.
     """
 
     shape: ModelShape
     device: str
     quantisation: Quantisation
     gpus: int = 1
+    engines: int = 1
+
+    def query_seconds(self, work: Workload) -> tuple[float, Basis]:
+        """Return the seconds between two queries that are done, and whether the rate was measured.
+
+        Engines on one CPU share its cores: more of them are no faster. On GPUs of their own N of them are taken to be
+        N times as fast as one, which was not measured.
+        """
+        seconds, basis = scoring_seconds(
+            self.shape, self.device, self.quantisation, tokens=work.query_tokens, gpus=self.gpus
+        )
+        if self.engines == 1 or self.device == "cpu":
+            return seconds, basis
+        return seconds / self.engines, "computed"
+
+    @property
+    def loading_seconds(self) -> float:
+        """Return what opening the engine takes; several open at once, from one disk."""
+        where = "cpu" if self.device == "cpu" else "gpu"
+        return _START_SECONDS[where] + self.reading_seconds
+
+    @property
+    def reading_seconds(self) -> float:
+        """Return what reading the weights takes."""
+        return weight_bytes(self.shape, self.quantisation) / _READ_BYTES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,16 +135,7 @@ class Plan:
     @property
     def queries_per_second(self) -> float:
         """While scoring."""
-        return (
-            1.0
-            / scoring_seconds(
-                self.setting.shape,
-                self.setting.device,
-                self.setting.quantisation,
-                tokens=self.work.query_tokens,
-                gpus=self.setting.gpus,
-            )[0]
-        )
+        return 1.0 / self.setting.query_seconds(self.work)[0]
 
 
 def estimate(setting: Setting, work: Workload) -> Plan:
@@ -120,21 +144,22 @@ def estimate(setting: Setting, work: Workload) -> Plan:
     Raises:
         KeyError: The device is unknown.
     """
-    where = "cpu" if setting.device == "cpu" else "gpu"
-    each, basis = scoring_seconds(
-        setting.shape, setting.device, setting.quantisation, tokens=work.query_tokens, gpus=setting.gpus
-    )
-    load = _START_SECONDS[where] + weight_bytes(setting.shape, setting.quantisation) / _READ_BYTES
-    stages = [
-        _stage_one(setting.device),
-        StageEstimate(name="stage 2: load the model", seconds=load, basis="computed"),
+    stages = (stage_one_estimate(setting.device), *stage_two_estimates(setting, work))
+    return Plan(setting=setting, work=work, stages=stages)
+
+
+def stage_two_estimates(setting: Setting, work: Workload) -> tuple[StageEstimate, ...]:
+    """Return the estimated stages of one reranker, or of one stage of a cascade."""
+    each, basis = setting.query_seconds(work)
+    return (
+        StageEstimate(name="stage 2: load the model", seconds=setting.loading_seconds, basis="computed"),
         StageEstimate(name="stage 2: held-out queries", seconds=each * work.validation, basis=basis),
         StageEstimate(name="stage 2: test queries", seconds=each * work.queries, basis=basis),
-    ]
-    return Plan(setting=setting, work=work, stages=tuple(stages))
+    )
 
 
-def _stage_one(device: str) -> StageEstimate:
+def stage_one_estimate(device: str) -> StageEstimate:
+    """Return what stage 1 takes, scaled from the H200 by the devices' peaks where it was not measured."""
     name = "stage 1: train and search"
     if device in STAGE_ONE_SECONDS:
         return StageEstimate(name=name, seconds=STAGE_ONE_SECONDS[device], basis="measured")
@@ -144,7 +169,14 @@ def _stage_one(device: str) -> StageEstimate:
 
 
 def largest_that_fits(
-    device: str, work: Workload, *, limit: float, gpus: int = 1, shapes: Sequence[ModelShape] = tuple(SHAPES.values())
+    device: str,
+    work: Workload,
+    *,
+    limit: float,
+    gpus: int = 1,
+    engines: int = 1,
+    shapes: Sequence[ModelShape] = tuple(SHAPES.values()),
+    precisions: Sequence[Quantisation] = _PRECISIONS,
 ) -> Plan | None:
     """Return the largest model, then the most precise weights, then the most candidates and orders that fit.
 
@@ -156,37 +188,36 @@ def largest_that_fits(
         work: The queries, and the most candidates and orders wanted.
         limit: Seconds for everything.
         gpus: How many share the model.
+        engines: Engines side by side.
         shapes: The models to choose from.
+        precisions: The weights to choose from, the most precise first.
     """
-    choices = [(n, k) for n, k in _CHOICES if n <= work.candidates and k <= work.orders] or [
-        (work.candidates, work.orders)
-    ]
+    asked = (work.candidates, work.orders)
+    smaller = [(n, k) for n, k in _CHOICES if n <= work.candidates and k <= work.orders and (n, k) != asked]
     for shape in sorted(shapes, key=lambda shape: -shape.parameters):
-        for quantisation in _PRECISIONS:
+        for quantisation in precisions:
             if (quantisation == "float32") != (device == "cpu"):
                 continue
             if not fits(shape, device, quantisation, gpus=gpus):
                 continue
-            setting = Setting(shape=shape, device=device, quantisation=quantisation, gpus=gpus)
-            for candidates, orders in choices:
-                asked = Workload(
-                    queries=work.queries,
-                    validation=work.validation,
-                    candidates=candidates,
-                    orders=orders,
-                    prompt=work.prompt,
-                    cached=work.cached,
-                )
-                plan = estimate(setting, asked)
-                if plan.seconds <= limit:
-                    return plan
+            setting = Setting(shape=shape, device=device, quantisation=quantisation, gpus=gpus, engines=engines)
+            works = [work, *(replace(work, candidates=n, orders=k, windows=1) for n, k in smaller)]
+            plans = (estimate(setting, one) for one in works)
+            found = next((plan for plan in plans if plan.seconds <= limit), None)
+            if found is not None:
+                return found
     return None
 
 
 def plan_table(plan: Plan) -> str:
     """Return a line a stage: minutes, and whether they are measured or computed."""
-    lines = [f"  {stage.name:<28}  {stage.seconds / 60:8.1f} min  {stage.basis}" for stage in plan.stages]
-    lines.append(f"  {'in all':<28}  {plan.seconds / 60:8.1f} min")
+    return stages_table(plan.stages)
+
+
+def stages_table(stages: Sequence[StageEstimate]) -> str:
+    """Return a line a stage, and their sum."""
+    lines = [f"  {stage.name:<28}  {stage.seconds / 60:8.1f} min  {stage.basis}" for stage in stages]
+    lines.append(f"  {'in all':<28}  {sum(stage.seconds for stage in stages) / 60:8.1f} min")
     return "\n".join(lines)
 
 
@@ -194,8 +225,11 @@ def setting_text(plan: Plan) -> str:
     """Return the setting in one line."""
     setting, work = plan.setting, plan.work
     gpus = f"{setting.gpus} × " if setting.gpus > 1 else ""
+    engines = f"{setting.engines} engines of " if setting.engines > 1 else ""
+    windows = f" in {work.windows} windows of" if work.windows > 1 else ","
+    orders = "a prompt each" if work.kind == "pointwise" else f"{work.orders} order{'s' * (work.orders != 1)}"
     return (
-        f"{setting.shape.name} {setting.quantisation} on {gpus}{setting.device}, {work.candidates} candidates, "
-        f"{work.orders} order{'s' * (work.orders != 1)}: {plan.queries_per_second:.3g} queries/s, "
+        f"{setting.shape.name} {setting.quantisation} on {engines}{gpus}{setting.device}{windows} "
+        f"{work.candidates} candidates, {orders}: {plan.queries_per_second:.3g} queries/s, "
         f"{work.query_tokens:.0f} prompt tokens read a query"
     )

@@ -19,6 +19,7 @@ from rerank.adaptive import ImposedSkip, SkipPolicy
 from rerank.listwise import ListwiseReranker
 from rerank.listwise_plans import OrderPlan, WindowPlan
 from rerank.pointwise import PointwiseReranker
+from rerank.prompts import ListwisePrompter, PointwisePrompter
 from rerank.score_store import ScoreStore
 
 
@@ -111,7 +112,7 @@ def check_prompts(job: Job, chosen: RerankerSettings) -> None:
     stated = own_manifest(trained).get("prompts")
     if stated is not None:
         require_match(trained.folder, {"prompts": prompts_hash(job, chosen.prompt)})
-    _prompter(job, chosen)
+    table_prompter(job, chosen)
 
 
 def language_model_made_from(job: Job, chosen: RerankerSettings) -> dict[str, Any]:
@@ -170,7 +171,7 @@ def open_language_model_reranker(
         adaptive: Leaves further orders out; None: as the config's imposed share says.
         orders: In place of the config's, for probes.
     """
-    prompter: Any = _prompter(job, chosen)
+    prompter: Any = table_prompter(job, chosen)
     if chosen.kind == "pointwise":
         return PointwiseReranker(engine, prompter, batch_queries=chosen.batch_queries, store=store, show_progress=True)
     windows = chosen.windows
@@ -195,9 +196,16 @@ def order_plan(chosen: RerankerSettings) -> OrderPlan:
     return OrderPlan(kind=chosen.orders, count=chosen.order_count, seed=chosen.order_seed, space=chosen.average)
 
 
-def _prompter(job: Job, chosen: RerankerSettings) -> Any:  # noqa: ANN401 - listwise or pointwise
+def table_prompter(job: Job, chosen: RerankerSettings) -> ListwisePrompter | PointwisePrompter:
+    """Return the writer of a table's prompts; loads the tokenizer alone.
+
+    Raises:
+        ModelError: The tokenizer cannot serve the labels.
+        InputError: The file of subjects cannot be used.
+    """
     from core.tokenizer import load_tokenizer
 
     tokenizer = load_tokenizer(locate_language_model(chosen, job.settings).folder)
-    make = listwise_prompter if chosen.kind == "listwise" else pointwise_prompter
-    return make(job, chosen.prompt, tokenizer)
+    if chosen.kind == "listwise":
+        return listwise_prompter(job, chosen.prompt, tokenizer)
+    return pointwise_prompter(job, chosen.prompt, tokenizer)

@@ -35,7 +35,9 @@ class LmTrainingSettings(StrictModel):
     epochs: Annotated[int, Field(ge=1)] = 1
     batch_queries: Annotated[int, Field(ge=1)] = Field(8, description="Candidate lists a step, over all processes.")
     micro_tokens: Annotated[int, Field(ge=1)] = Field(
-        8192, description="Tokens a forward pass, padding included, for memory; the gradient is the same."
+        8192,
+        description="Tokens a forward pass, padding included; the gradient is the same. After an out-of-memory, lower "
+        "it and start again: the run goes on.",
     )
     smallest_list: Annotated[int, Field(ge=2)] = Field(3, description="Fewest candidates shown.")
     largest_list: Annotated[int, Field(ge=2, le=1000)] | None = Field(
@@ -53,7 +55,9 @@ class LmTrainingSettings(StrictModel):
     hint_dropout: Share = Field(0.3, description="Share of queries trained without their hint, others each epoch.")
     warmup_ratio: Share = 0.05
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    gradient_checkpointing: bool = Field(False, description="Less memory, a third slower.")
+    gradient_checkpointing: bool = Field(
+        False, description="Less memory, a third slower, the same gradient; may be switched on for a run that goes on."
+    )
     teacher: str | None = Field(
         None, description="Distillation: a parquet file of a teacher's rankings (log-probabilities) of these queries."
     )

@@ -1,40 +1,41 @@
 """Plan a run with a language model: minutes a stage, and the largest setting that fits a time limit. Loads no model."""
 
 import argparse
-import json
 import logging
-import re
 import sys
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import replace
 
 from core.config import load_config
 from core.errors import ConfigError, InputError
 from pipelines.cli import parse_arguments, parser, run_main
-from pipelines.cost_model import DEVICES, GIB, SHAPES, ModelShape, Quantisation, device_of, fits, memory_bytes
-from pipelines.cost_model import shape_of_config as shape_of
+from pipelines.cost_model import DEVICES, GIB, device_of, fits, memory_bytes
 from pipelines.engine_settings import EngineSettings
-from pipelines.estimates import Plan, Setting, Workload, estimate, largest_that_fits, plan_table, setting_text
+from pipelines.estimates import (
+    Plan,
+    Setting,
+    StageEstimate,
+    Workload,
+    estimate,
+    largest_that_fits,
+    plan_table,
+    setting_text,
+    stage_two_estimates,
+    stages_table,
+)
 from pipelines.lm_reranker import locate_language_model
-from pipelines.reranker_settings import RerankerSettings
+from pipelines.planned_parts import (
+    PlannedPart,
+    device_present,
+    planned_parts,
+    quantisation_of,
+    shape_named,
+)
 from pipelines.settings import Settings
-from pipelines.stage_two import parts_of
 from pipelines.stage_two_run import StageTwoRun
 from pipelines.time_limit import TimeLimit, duration, parse_duration
 
 logger = logging.getLogger(__name__)
-
-_SIZE = re.compile(r"(?<![\d.])(\d+(?:\.\d+)?)\s*([bm])(?![a-z0-9])", re.IGNORECASE)
-_QUANTISATIONS: dict[str, Quantisation] = {
-    "awq": "awq",
-    "awq_marlin": "awq",
-    "gptq": "awq",
-    "gptq_marlin": "awq",
-    "bitsandbytes": "awq",
-    "compressed-tensors": "awq",
-    "fp8": "fp8",
-    "none": "bf16",
-}
-"""Engine settings -> what the cost model knows. All 4-bit forms cost about what AWQ does."""
 
 DESCRIPTION = """\
 Estimate what reranking with a language model takes, before paying for it: minutes a stage, memory, and the largest
@@ -58,7 +59,7 @@ def main(arguments: list[str] | None = None) -> None:
     made.add_argument("--gpus", type=int, metavar="N", help="how many share the model (default: 1, or the config's)")
     made.add_argument("--model", metavar="SIZE", help="7B, 32B, 135M, …, or a folder with config.json")
     made.add_argument("--quantization", choices=["bf16", "fp8", "awq", "float32"], help="of the weights")
-    made.add_argument("--reranker", metavar="NAME", help="a listwise or pointwise table of --config")
+    made.add_argument("--reranker", metavar="NAME", help="a listwise or pointwise table of --config, or a cascade")
     made.add_argument("--queries", type=int, default=3000, metavar="N", help="of the test file (default: %(default)s)")
     made.add_argument(
         "--validation-queries", type=int, default=650, metavar="N", help="held out of training (default: %(default)s)"
@@ -68,100 +69,163 @@ def main(arguments: list[str] | None = None) -> None:
     made.add_argument("--time-limit", type=parse_duration, metavar="9h", help="also look for the largest that fits")
     options = parse_arguments(made, arguments)
     settings = load_config(Settings, options.config, options.overrides)
-    chosen = _reranker(settings, options.reranker)
-    engine = settings.engine(chosen.engine) if chosen else None
-    setting, work = _setting(options, settings, chosen), _work(options, chosen, engine)
-    sys.stdout.write(_told(setting, work, options.time_limit))
+    _check_numbers(options)
+    parts = _parts(settings, options.reranker)
+    plans = _plans(options, parts)
+    limit: float | None = options.time_limit
+    if len(plans) == 1:
+        sys.stdout.write(_told(plans[0], limit))
+        return
+    sys.stdout.write(_told_cascade(plans, [part.name for part in parts], limit))
 
 
 def tell_plan(two: StageTwoRun, queries: int, limit: TimeLimit) -> None:
-    """Log what a run with a language model is expected to take, where the cost model knows the machine.
+    """Log what a run with a language model is expected to take, and what would fit where that does not.
 
     Args:
         two: The run.
         queries: Test queries.
         limit: The run's time limit; without one nothing is told.
     """
-    if not limit.is_set:
+    settings = two.job.settings
+    parts = planned_parts(two.chosen, settings, name=two.spec)
+    if not limit.is_set or not parts:
         return
-    for part in parts_of(two.chosen, two.job.settings):
-        if not part.reads_language_model:
-            continue
-        engine = two.job.settings.engine(part.engine)
-        try:
-            device = device_present(engine)
-            shape = shape_named(str(locate_language_model(part, two.job.settings).folder))
-        except InputError as error:
-            logger.info("no estimate before the run: %s", error)
-            continue
-        setting = Setting(
-            shape=shape,
-            device=device,
-            quantisation=quantisation_of(engine, part.model, device),
-            gpus=engine.tensor_parallel_size * engine.pipeline_parallel_size,
-        )
-        held_out = len(two.stage_one.plan.queries)
-        work = Workload(
-            queries=queries,
-            validation=held_out,
-            candidates=part.candidates,
-            orders=part.order_total,
-            cached=reads_a_prefix_once(engine),
-        )
-        plan = estimate(setting, work)
-        logger.info(
-            "plan for %s, time limit %s (estimated):\n%s\n%s",
-            part.model,
-            duration(limit.seconds),
-            setting_text(plan),
-            plan_table(plan),
+    try:
+        plans = []
+        for part in parts:
+            shape = shape_named(str(locate_language_model(part.table, settings).folder))
+            work = part.workload(queries=queries, validation=len(two.stage_one.plan.queries))
+            plans.append(estimate(part.setting(device_present(part.engine), shape), work))
+    except InputError as error:
+        logger.warning("warning: no plan before the run, it goes by the speed that it measures: %s", error)
+        return
+    stages = _stages(plans, [part.name for part in parts])
+    needed = sum(stage.seconds for stage in stages)
+    logger.info(
+        "plan for %s, time limit %s (estimated):\n%s\n%s",
+        two.spec,
+        duration(limit.seconds),
+        "\n".join(setting_text(plan) for plan in plans),
+        stages_table(stages),
+    )
+    if needed > limit.seconds:
+        logger.warning(
+            "warning: the plan takes %s, more than the time limit: %s", duration(needed), _advice(plans, limit.seconds)
         )
 
 
-def _told(setting: Setting, work: Workload, limit: float | None) -> str:
-    asked = estimate(setting, work)
-    memory = memory_bytes(setting.shape, setting.quantisation, gpus=setting.gpus, tokens_in_flight=2048) / GIB
-    has = DEVICES[setting.device].memory
-    ok = fits(setting.shape, setting.device, setting.quantisation, gpus=setting.gpus)
-    lines = [
-        setting_text(asked),
-        plan_table(asked),
-        f"  memory: about {memory:.1f} GiB a device (computed), of {has:g}: {'fits' if ok else 'DOES NOT FIT'}",
-    ]
+def _advice(plans: Sequence[Plan], limit: float) -> str:
+    """Return the largest setting of the same model that fits."""
+    if len(plans) > 1:
+        return "leave a stage of the cascade out, or give fewer candidates"
+    setting, work = plans[0].setting, plans[0].work
+    found = largest_that_fits(
+        setting.device,
+        work,
+        limit=limit,
+        gpus=setting.gpus,
+        engines=setting.engines,
+        shapes=[setting.shape],
+        precisions=[setting.quantisation],
+    )
+    if found is None:
+        return "no setting of this model fits it; queries that are not reached keep stage 1's order"
+    return f"what fits is {setting_text(found)}"
+
+
+def _stages(plans: Sequence[Plan], names: Sequence[str]) -> list[StageEstimate]:
+    """Return stage 1 and every part's stages; the slowest device's stage 1 where the parts' differ."""
+    if len(plans) == 1:
+        return list(plans[0].stages)
+    stages = [max((plan.stages[0] for plan in plans), key=lambda stage: stage.seconds)]
+    for plan, name in zip(plans, names, strict=True):
+        for stage in stage_two_estimates(plan.setting, plan.work):
+            named = stage.name.replace("stage 2", name[:14])
+            stages.append(StageEstimate(name=named, seconds=stage.seconds, basis=stage.basis))
+    return stages
+
+
+def _told(asked: Plan, limit: float | None) -> str:
+    lines = [setting_text(asked), plan_table(asked), _memory(asked.setting)]
     if limit is not None:
-        lines += ["", _told_limit(setting, work, asked, ok, limit)]
+        lines += ["", _told_limit(asked, limit)]
     return "\n".join(lines) + "\n"
 
 
-def _told_limit(setting: Setting, work: Workload, asked: Plan, ok: bool, limit: float) -> str:
-    found = largest_that_fits(setting.device, work, limit=limit, gpus=setting.gpus)
-    verdict = "fits" if ok and asked.seconds <= limit else "does not fit"
+def _told_cascade(plans: Sequence[Plan], names: Sequence[str], limit: float | None) -> str:
+    stages = _stages(plans, names)
+    lines = [f"{name}: {setting_text(plan)}\n{_memory(plan.setting)}" for name, plan in zip(names, plans, strict=True)]
+    lines.append(stages_table(stages))
+    if limit is not None:
+        verdict = "fits" if sum(stage.seconds for stage in stages) <= limit else "does not fit"
+        lines += ["", f"Time limit {duration(limit)}: the cascade above {verdict}."]
+    return "\n".join(lines) + "\n"
+
+
+def _memory(setting: Setting) -> str:
+    memory = memory_bytes(setting.shape, setting.quantisation, gpus=setting.gpus, tokens_in_flight=2048) / GIB
+    has, ok = DEVICES[setting.device].memory, _fits(setting)
+    return f"  memory: about {memory:.1f} GiB a device (computed), of {has:g}: {'fits' if ok else 'DOES NOT FIT'}"
+
+
+def _fits(setting: Setting) -> bool:
+    return fits(setting.shape, setting.device, setting.quantisation, gpus=setting.gpus)
+
+
+def _told_limit(asked: Plan, limit: float) -> str:
+    setting = asked.setting
+    found = largest_that_fits(setting.device, asked.work, limit=limit, gpus=setting.gpus, engines=setting.engines)
+    verdict = "fits" if _fits(setting) and asked.seconds <= limit else "does not fit"
     lines = [f"Time limit {duration(limit)}: the setting above {verdict}."]
     if found is None:
         return f"{lines[0]} Nothing that this model knows fits; ask for fewer queries or more time."
     return "\n".join([*lines, "Largest setting that fits:", f"  {setting_text(found)}", plan_table(found)])
 
 
-def _reranker(settings: Settings, name: str | None) -> RerankerSettings | None:
+def _parts(settings: Settings, name: str | None) -> list[PlannedPart]:
+    """Return the parts of the table that is planned; none where no table is named.
+
+    Raises:
+        ConfigError: It is not there, or reads no language model.
+    """
     if name is None:
-        return None
-    found = settings.rerankers.get(name)
-    if found is None or not found.reads_language_model:
-        known = [key for key, table in settings.rerankers.items() if table.reads_language_model]
+        return []
+    table = settings.rerankers.get(name)
+    found = planned_parts(table, settings, name=name) if table else []
+    if not found:
+        known = [key for key, one in settings.rerankers.items() if planned_parts(one, settings, name=key)]
         raise ConfigError(
-            f"--reranker {name}: expected a listwise or pointwise table of --config; there is "
+            f"--reranker {name}: expected a listwise or pointwise table of --config, or a cascade of them; there is "
             f"{', '.join(known) or 'none'}"
         )
+    if left_out := [
+        stage.reranker
+        for stage in (table.stages if table else ())
+        if stage.reranker not in {part.name for part in found}
+    ]:
+        logger.warning("warning: no language model, not in the plan: %s", ", ".join(left_out))
     return found
 
 
-def reads_a_prefix_once(engine: EngineSettings | None) -> bool:
-    """Return whether an engine has a prefix cache; vLLM's own is on unless the config says no."""
-    return engine is None or (engine.kind != "transformers" and engine.enable_prefix_caching)
+def _plans(options: argparse.Namespace, parts: Sequence[PlannedPart]) -> list[Plan]:
+    """Return a plan a part, with what the command line puts in place of the config's."""
+    if len(parts) > 1:
+        given = [key for key in ("gpus", "model", "quantization", "candidates", "orders") if getattr(options, key)]
+        if given:
+            raise InputError([f"--{key}: a cascade's stages have their own; set it in their tables" for key in given])
+    if not parts:
+        return [estimate(_setting(options, None), _work(options, None))]
+    return [estimate(_setting(options, part), _work(options, part)) for part in parts]
 
 
-def _work(options: argparse.Namespace, chosen: RerankerSettings | None, engine: EngineSettings | None) -> Workload:
-    keys = ("queries", "validation_queries", "candidates", "orders")
+def _check_numbers(options: argparse.Namespace) -> None:
+    """Refuse counts below 1.
+
+    Raises:
+        InputError: Names every one.
+    """
+    keys = ("gpus", "queries", "validation_queries", "candidates", "orders")
     numbers = {key: getattr(options, key) for key in keys}
     low = [
         f"--{key.replace('_', '-')}: expected at least 1, came {n}"
@@ -170,31 +234,28 @@ def _work(options: argparse.Namespace, chosen: RerankerSettings | None, engine: 
     ]
     if low:
         raise InputError(low)
-    candidates = options.candidates or (chosen.candidates if chosen else 25)
-    if chosen is not None and chosen.kind == "pointwise":
-        # One prompt a candidate: the question is read once, then a candidate and the question's frame each time.
-        orders = 1
-    else:
-        orders = options.orders or (chosen.order_total if chosen else 2)
-    return Workload(
-        queries=options.queries,
-        validation=options.validation_queries,
-        candidates=candidates,
-        orders=orders,
-        cached=reads_a_prefix_once(engine),
-    )
 
 
-def _setting(options: argparse.Namespace, settings: Settings, chosen: RerankerSettings | None) -> Setting:
-    engine = settings.engine(chosen.engine) if chosen else None
-    device = _device(options.gpu, engine)
-    own = engine.tensor_parallel_size * engine.pipeline_parallel_size if engine else 1
-    gpus = own if options.gpus is None else options.gpus
-    if gpus < 1:
-        raise InputError(f"--gpus: expected at least 1, came {gpus}")
-    shape = shape_named(options.model or (chosen.model if chosen and chosen.model else "32B"))
-    quantisation = options.quantization or quantisation_of(engine, chosen.model if chosen else None, device)
-    return Setting(shape=shape, device=device, quantisation=quantisation, gpus=gpus)
+def _work(options: argparse.Namespace, part: PlannedPart | None) -> Workload:
+    queries, held_out = options.queries, options.validation_queries
+    if part is None:
+        return Workload(
+            queries=queries, validation=held_out, candidates=options.candidates or 25, orders=options.orders or 2
+        )
+    changes = {} if options.candidates is None else {"width": options.candidates}
+    work = replace(part, **changes).workload(queries=queries, validation=held_out)
+    return replace(work, orders=options.orders) if options.orders and work.kind == "listwise" else work
+
+
+def _setting(options: argparse.Namespace, part: PlannedPart | None) -> Setting:
+    device = _device(options.gpu, part.engine if part else None)
+    named = options.model or (part.table.model if part else None) or "32B"
+    shape = shape_named(named)
+    if part is None:
+        quantisation = options.quantization or quantisation_of(None, None, device)
+        return Setting(shape=shape, device=device, quantisation=quantisation, gpus=options.gpus or 1)
+    own = part.setting(device, shape)
+    return replace(own, gpus=options.gpus or own.gpus, quantisation=options.quantization or own.quantisation)
 
 
 def _device(named: str | None, engine: EngineSettings | None) -> str:
@@ -204,72 +265,6 @@ def _device(named: str | None, engine: EngineSettings | None) -> str:
     if found is None:
         raise InputError(f"--gpu {named}: expected one of {', '.join(DEVICES)}")
     return found
-
-
-def device_present(engine: EngineSettings | None = None) -> str:
-    """Return the key in `DEVICES` of what this machine has.
-
-    Raises:
-        InputError: It has a GPU that the cost model does not know.
-    """
-    import torch
-
-    if not torch.cuda.is_available() or (
-        engine is not None and engine.kind == "transformers" and engine.device == "cpu"
-    ):
-        return "cpu"
-    name = torch.cuda.get_device_name()
-    found = device_of(name)
-    if found is None:
-        raise InputError(f"this machine's GPU, {name}, is not in the cost model; name a similar one with --gpu")
-    return found
-
-
-def shape_named(model: str) -> ModelShape:
-    """Return the shape of a model from its folder's config.json, or from the size in its name (`Qwen2.5-32B`).
-
-    Raises:
-        InputError: Neither is there.
-    """
-    config = Path(model) / "config.json"
-    if config.is_file():
-        try:
-            return shape_of(json.loads(config.read_text(encoding="utf-8")), name=Path(model).name)
-        except (KeyError, ValueError) as error:
-            raise InputError(f"{config}: expected the config of a Llama-like model; lacks {error}") from error
-    found = _SIZE.search(model.rpartition("/")[2])
-    if found is None:
-        raise InputError(
-            f"model '{model}': expected a size such as 7B or 135M in its name, or a folder with config.json"
-        )
-    billions = float(found[1]) * (1e-3 if found[2].lower() == "m" else 1.0)
-    nearest = min(SHAPES.values(), key=lambda shape: abs(shape.parameters / 1e9 - billions))
-    share = billions * 1e9 / nearest.parameters
-    if 0.9 <= share <= 1.1:
-        return nearest
-    return ModelShape(
-        name=found[0],
-        parameters=billions * 1e9,
-        embedding=nearest.embedding * min(1.0, share),
-        hidden=nearest.hidden,
-        layers=nearest.layers,
-        kv_width=nearest.kv_width,
-    )
-
-
-def quantisation_of(engine: EngineSettings | None, model: str | None, device: str) -> Quantisation:
-    """Return the weights that an engine will use, as far as config and model name tell."""
-    if device == "cpu":
-        return "float32"
-    stated = _QUANTISATIONS[engine.quantization] if engine else "bf16"
-    named = (model or "").lower()
-    if stated == "bf16" and any(word in named for word in ("awq", "gptq", "int4", "4bit")):
-        return "awq"
-    if stated == "bf16" and "fp8" in named:
-        return "fp8"
-    if engine is not None and stated == "bf16" and engine.dtype == "float32":
-        return "float32"
-    return stated
 
 
 if __name__ == "__main__":

@@ -14,18 +14,24 @@ from core.records import Query, Ranking
 from pipelines.describe_stage import described_candidates
 from pipelines.engine_pool import EnginePool
 from pipelines.open_reranker import open_reranker, parts_of, reranker_made_from
+from pipelines.pace import Part, TimeShares
+from pipelines.planned_parts import opening_ahead
 from pipelines.reranker_settings import RerankerSettings
 from pipelines.scoring import Scored, ScoringFacts, gpus_of, score_queries
 from pipelines.stage_one_run import StageOneRun
 from pipelines.stages import StageRecord
-from pipelines.time_limit import TimeLimit, duration
+from pipelines.time_limit import TimeLimit
 from rerank.adaptive import AdaptivePolicy
-from rerank.reranker import Deadline, Reranker
+from rerank.in_batches import InBatches
+from rerank.reranker import DeadlineReranker, Reranker
 
 logger = logging.getLogger(__name__)
 
 VALIDATION = "validation_reranked"
 TEST = "reranked"
+
+
+_PARTS: dict[str, Part] = {VALIDATION: "held-out", TEST: "test"}
 
 
 class _UnfinishedError(Exception):
@@ -45,6 +51,8 @@ class RerankScores:
         chosen: Its settings.
         pool: Holds the engines.
         unfinished: What the time limit cut short, by list.
+        time: The run's time limit, shared out.
+        undescribed: How many queries' descriptions it left out, by list.
 
     Args:
         stage_one: See above.
@@ -70,10 +78,18 @@ class RerankScores:
         self.chosen = chosen
         self.pool = pool
         self.unfinished: dict[str, Scored] = {}
+        self._told: set[str] = set()
         self._job = stage_one.job
         self._stages = stage_one.stages
-        self._limit = limit
-        self._test_queries = test_queries
+        self.undescribed: dict[str, int] = {}
+        self.time = TimeShares(
+            limit,
+            lambda: len(stage_one.plan.queries),
+            test_queries,
+            opening=lambda: self.pool.opening_seconds,
+            ahead=lambda: opening_ahead(stage_one.job, self.chosen, self.pool),
+        )
+        self._described: dict[str, list[Ranking]] = {}
         # Artifacts of one reranker stay when another is tried: its SPEC is part of their names.
         self.name = "".join(c if c.isalnum() else "-" for c in spec.rpartition("/")[2])[-40:]
         self.name += "-" + content_hash(spec)[:8]
@@ -88,16 +104,33 @@ class RerankScores:
         found = self.stage_one.candidates(queries)
         if not self.chosen.describe:
             return found
-        return described_candidates(self.stage_one, self.chosen, self.pool, queries, found, name=f"test-{self.name}")
+        return self._second_search(TEST, queries, found)
 
     def validation_candidates(self) -> list[Ranking]:
         """Return the held-out queries' candidates; see `test_candidates`."""
         found = self.stage_one.validation_candidates()
         if not self.chosen.describe:
             return found
-        queries = self.stage_one.plan.queries
-        name = f"validation-{self.name}"
-        return described_candidates(self.stage_one, self.chosen, self.pool, queries, found, name=name, held_out=True)
+        return self._second_search(VALIDATION, self.stage_one.plan.queries, found)
+
+    def _second_search(self, name: str, queries: Sequence[Query], found: Sequence[Ranking]) -> list[Ranking]:
+        """Search again with descriptions, once in a run: what the time limit leaves out stays left out."""
+        key = content_hash([name, *(query.key for query in queries)])
+        if key not in self._described:
+            made = described_candidates(
+                self.stage_one,
+                self.chosen,
+                self.pool,
+                queries,
+                found,
+                name=f"{'test' if name == TEST else 'validation'}-{self.name}",
+                held_out=name == VALIDATION,
+                deadline=self.time.pace(_PARTS[name], describing=True),
+            )
+            self._described[key] = made.rankings
+            if made.unreached:
+                self.undescribed[name] = len(made.unreached)
+        return self._described[key]
 
     def reranked(
         self,
@@ -125,9 +158,11 @@ class RerankScores:
         made_from = self._scores_from(name, queries, candidates, adaptive)
         artifact = self._artifact(name)
         try:
-            return self._stages.rankings(
+            found = self._stages.rankings(
                 f"{artifact}.parquet", made_from, lambda: self._score(name, queries, cut, made_from, adaptive)
             )
+            self._tell_cut(name)
+            return found
         except _UnfinishedError as stopped:
             self.unfinished[name] = stopped.scored
             seconds = stopped.scored.facts.seconds or 0.0
@@ -168,6 +203,11 @@ class RerankScores:
             return None
         return ScoringFacts(**json.loads(path.read_text(encoding="utf-8")))
 
+    def all_facts(self) -> dict[str, ScoringFacts]:
+        """Return the facts of every list that was scored, by name."""
+        known = {name: self.facts(name) for name in (VALIDATION, TEST)}
+        return {name: facts for name, facts in known.items() if facts is not None}
+
     def made_from(self, queries: Sequence[Query], candidates: Sequence[Ranking]) -> dict[str, Any]:
         """Return everything that the scores of some candidates depend on, for manifests."""
         return {
@@ -191,9 +231,11 @@ class RerankScores:
         if adaptive is not None:
             folder = self._stages.folder
             reranker = open_reranker(self._job, self.chosen, pool=self.pool, scores=folder, adaptive=adaptive)
-        deadline = self._deadline(name)
-        scored = score_queries(reranker, queries, cut, self._job.bank, deadline=deadline, gpus=self._gpus())
-        self._tell_speed(name, scored)
+        if self.time.limit.is_set and not isinstance(reranker, DeadlineReranker):
+            reranker = InBatches(reranker, queries=self.chosen.batch_queries)
+        scored = score_queries(
+            reranker, queries, cut, self._job.bank, deadline=self.time.pace(_PARTS[name]), gpus=self._gpus()
+        )
         if scored.unreached:
             raise _UnfinishedError(scored)
         if scored.orders is not None:
@@ -201,33 +243,22 @@ class RerankScores:
             write_order_scores(path, scored.orders)
             write_manifest(path, _orders_from(made_from))
         write_json(self._facts_path(name), scored.facts.to_json())
+        self._told.add(name)
         return scored.rankings
 
-    def _deadline(self, name: str) -> Deadline | None:
-        """Share what is left between held-out and test queries by their number, the held-out part at most half."""
-        if not self._limit.is_set:
-            return None
-        share = 1.0
-        if name == VALIDATION and self._test_queries:
-            held_out = len(self.stage_one.plan.queries)
-            share = min(0.5, held_out / (held_out + self._test_queries))
-        return self._limit.deadline(share)
+    def is_made(
+        self, name: str, queries: Sequence[Query], candidates: Sequence[Ranking], adaptive: AdaptivePolicy | None
+    ) -> bool:
+        """Return whether a list's scores are there already, from an earlier run."""
+        path = self._stages.folder / f"{self._artifact(name)}.parquet"
+        return differing_keys(path, self._scores_from(name, queries, candidates, adaptive)) == ()
 
-    def _tell_speed(self, name: str, scored: Scored) -> None:
-        """Correct the plan by what was measured."""
-        speed = scored.facts.queries_per_second
-        if speed is None or not self._limit.is_set or name != VALIDATION or not self._test_queries:
-            return
-        needed, left = self._test_queries / speed, self._limit.left()
-        missed = max(0, round(self._test_queries - left * speed))
-        logger.info(
-            "at %.3g queries/s the %d test queries take about %s; %s are left%s",
-            speed,
-            self._test_queries,
-            duration(needed),
-            duration(left),
-            f": about {missed} will keep stage 1's order" if missed else "",
-        )
+    def _tell_cut(self, name: str) -> None:
+        """Say once what reused scores leave out; the reranker says it of new ones."""
+        facts = None if name in self._told else self.facts(name)
+        self._told.add(name)
+        if facts is not None:
+            facts.tell_cut(self._artifact(name))
 
     def _gpus(self) -> int | None:
         settings = self._job.settings
@@ -241,7 +272,7 @@ class RerankScores:
     @property
     def is_limited(self) -> bool:
         """Whether the run has a time limit."""
-        return self._limit.is_set
+        return self.time.limit.is_set
 
     def cut(self, candidates: Sequence[Ranking]) -> list[Ranking]:
         """Return the part of each ranking that is reranked."""

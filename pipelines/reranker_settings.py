@@ -5,13 +5,15 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from core.config import StrictModel
+from rerank.labels import ALPHABETS
+from rerank.orders import OrderKind
+from rerank.prompt_template import QUESTION_FIELDS, QuestionField
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Kind = Literal["identity", "cross-encoder", "listwise", "pointwise", "cascade"]
-Orders = Literal["ascending", "descending", "both", "cyclic", "random"]
 FusionForm = Literal["rank", "score"]
-QuestionField = Literal["construct", "subject", "question", "correct", "incorrect"]
 
+MOST_LABELS = max(map(len, ALPHABETS.values()))
 LANGUAGE_MODELS: tuple[Kind, ...] = ("listwise", "pointwise")
 """The kinds that read scores from a language model."""
 
@@ -20,9 +22,7 @@ class PromptSettings(StrictModel):
     """What a language model is shown."""
 
     instruction: str | None = Field(None, description="Replaces the built-in instruction; null: the built-in one.")
-    fields: tuple[QuestionField, ...] = Field(
-        ("construct", "subject", "question", "correct", "incorrect"), description="What is told of the question."
-    )
+    fields: tuple[QuestionField, ...] = Field(QUESTION_FIELDS, description="What is told of the question.")
     subjects: str | None = Field(
         None, description="A CSV with SubjectId, Name, ParentId: the subject is then written with its parents."
     )
@@ -55,7 +55,7 @@ class WindowSettings(StrictModel):
     kind: Literal["none", "sliding", "overlapping"] = Field(
         "none", description="Sliding: from the bottom up, each reorders its stretch; overlapping: scores are averaged."
     )
-    size: Annotated[int, Field(ge=2, le=62)] = Field(20, description="Candidates a window.")
+    size: Annotated[int, Field(ge=2, le=MOST_LABELS)] = Field(20, description="Candidates a window.")
     stride: Annotated[int, Field(ge=1)] = Field(10, description="Places between two windows.")
     passes: Annotated[int, Field(ge=1, le=10)] = Field(1, description="Sliding: how often from bottom to top.")
 
@@ -118,8 +118,10 @@ class RerankerSettings(StrictModel):
     batch_queries: Annotated[int, Field(ge=1)] = Field(
         64, description="Language models: queries handed to the engine at once; what a kill can lose."
     )
-    orders: Orders = Field("both", description="Orders of the candidates in the prompt; both: best first, best last.")
-    order_count: Annotated[int, Field(ge=1, le=62)] | None = Field(
+    orders: OrderKind = Field(
+        "both", description="Orders of the candidates in the prompt; both: best first, best last."
+    )
+    order_count: Annotated[int, Field(ge=1, le=MOST_LABELS)] | None = Field(
         None, description="How many cyclic or random orders; null: all cyclic ones, 2 random ones."
     )
     order_seed: Annotated[int, Field(ge=0)] = 0
@@ -137,7 +139,8 @@ class RerankerSettings(StrictModel):
         10, description="With describe: at most so many entries found by that search join the candidates."
     )
     bias_sample: Annotated[int, Field(ge=0)] = Field(
-        64, description="Queries scored once more for the bias report: in other company, and in a random order."
+        64,
+        description="listwise: queries scored once more for the bias report: in other company, and in a random order.",
     )
     stages: tuple[CascadeStage, ...] = Field((), description="cascade: its stages, in the order in which they run.")
     fusion: FusionForm = Field("rank", description="Stage 1 enters as log(1/rank), or as log-softmax.")
@@ -154,14 +157,15 @@ class RerankerSettings(StrictModel):
 
     @property
     def order_total(self) -> int:
-        """How many orders a query is asked in, adaptive orders and windows left aside."""
+        """How many orders a query (or window) is asked in, adaptive orders left aside."""
         if self.kind != "listwise":
             return 1
         if self.orders in ("ascending", "descending"):
             return 1
         if self.orders == "both":
             return 2
-        return self.order_count or (2 if self.orders == "random" else self.candidates)
+        longest = self.candidates if self.windows.kind == "none" else min(self.candidates, self.windows.size)
+        return self.order_count or (2 if self.orders == "random" else longest)
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
@@ -197,8 +201,7 @@ class RerankerSettings(StrictModel):
             return [told] if deepest > self.candidates else []
         if self.kind != "listwise":
             return []
-        labels = {"letters": 52, "digits": 10, "letters+digits": 62}[self.prompt.alphabet]
-        capacity = labels - self.prompt.none_label
+        capacity = len(ALPHABETS[self.prompt.alphabet]) - self.prompt.none_label
         widest = self.candidates + (self.describe_extra if self.describe else 0)
         faults = []
         if self.windows.kind == "none" and widest > capacity:
@@ -220,6 +223,8 @@ _READ_BY: dict[str, tuple[Kind, ...]] = {
     "adapter": LANGUAGE_MODELS,
     "engine": LANGUAGE_MODELS,
     "max_length": ("cross-encoder",),
+    "batch_size": ("cross-encoder",),
+    "batch_queries": LANGUAGE_MODELS,
     "int8": ("cross-encoder",),
     "orders": ("listwise",),
     "order_count": ("listwise",),
@@ -228,7 +233,10 @@ _READ_BY: dict[str, tuple[Kind, ...]] = {
     "windows": ("listwise",),
     "adaptive": ("listwise",),
     "prompt": LANGUAGE_MODELS,
+    "fit_temperature": LANGUAGE_MODELS,
     "describe": LANGUAGE_MODELS,
+    "describe_extra": LANGUAGE_MODELS,
+    "bias_sample": ("listwise",),
     "stages": ("cascade",),
 }
 

@@ -15,7 +15,7 @@ from core.fusion import add_unseen_prior
 from core.prior import fit_unseen_prior
 from core.records import Query, Ranking
 from core.stage_one_fusion import fuse_with_stage_one
-from pipelines.job import Job
+from pipelines.job import Job, fingerprints
 from pipelines.open_reranker import (
     KINDS,
     check_reranker,
@@ -30,6 +30,7 @@ from pipelines.plan import Plan, precision_metric
 from pipelines.reranker_settings import RerankerSettings
 from pipelines.reranker_texts import reranker_candidate_text, reranker_query_text, reranker_texts_hash
 from pipelines.stage_one_weights import expected_share
+from pipelines.train_stage import fitted_on
 
 __all__ = [
     "KINDS",
@@ -48,6 +49,7 @@ __all__ = [
     "reranker_texts_hash",
     "resolve_reranker",
     "tempered_rankings",
+    "warn_of_overlap",
 ]
 
 logger = logging.getLogger(__name__)
@@ -131,13 +133,31 @@ def fit_stage_two(
     return StageTwoWeights(weight=weight, prior=prior.value, prior_gain=gain, temperature=temperature)
 
 
+def warn_of_overlap(job: Job, chosen: RerankerSettings, spec: str, plan: Plan) -> None:
+    """Say how many of the held-out questions a reranker was fitted on."""
+    known: set[str] = set()
+    for model in reranker_models(chosen, job.settings):
+        known |= fitted_on(model)
+    held_out = fingerprints(plan.validation)
+    if overlap := len(known.intersection(held_out)):
+        logger.warning(
+            "warning: reranker %s was fitted on %d of the %d questions that its weight is fitted on: it will be "
+            "trusted too much; train one with the same --train and the same [split]",
+            spec,
+            overlap,
+            len(held_out),
+        )
+
+
 def _fitted_temperature(chosen: RerankerSettings, reranked: Sequence[Ranking], queries: Sequence[Query]) -> float:
     if not (chosen.reads_language_model and chosen.fit_temperature):
         return 1.0
+    asked = [place for place, ranking in enumerate(reranked) if len(ranking) > 1]  # one alone is not asked about
+    lists = [reranked[place] for place in asked]
     fitted = fit_temperature(
-        [ranking.scores for ranking in reranked],
-        label_places(reranked, [query.labels for query in queries]),
-        none_scores=none_logprobs(reranked) if chosen.prompt.none_label else None,
+        [ranking.scores for ranking in lists],
+        label_places(lists, [queries[place].labels for place in asked]),
+        none_scores=none_logprobs(lists) if chosen.prompt.none_label else None,
     )
     if fitted.at_bound:
         logger.warning(
@@ -153,11 +173,12 @@ def none_logprobs(rankings: Sequence[Ranking]) -> list[float]:
 
 
 def tempered_rankings(chosen: RerankerSettings, reranked: Sequence[Ranking], temperature: float) -> list[Ranking]:
-    """Return a reranker's rankings at a temperature; 1 leaves them as they are."""
+    """Return a reranker's rankings at a temperature; 1 leaves them as they are, and a candidate alone was not asked."""
     if temperature == 1.0:
         return list(reranked)
     nones = none_logprobs(reranked) if chosen.prompt.none_label else None
-    return temper_rankings(reranked, temperature, none_scores=nones)
+    made = temper_rankings(reranked, temperature, none_scores=nones)
+    return [raw if len(raw) == 1 else new for raw, new in zip(reranked, made, strict=True)]
 
 
 def apply_stage_two(

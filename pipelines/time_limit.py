@@ -69,6 +69,10 @@ class TimeLimit:
         """Return the seconds left for work; infinite without a limit, never below 0."""
         return max(0.0, self.seconds - self.reserve - (self.clock() - self.started)) if self.is_set else float("inf")
 
+    def part(self, share: float) -> "TimeLimit":
+        """Return a limit of its own over this share of what is left now, nothing reserved."""
+        return TimeLimit(seconds=share * self.left(), reserve=0.0, clock=self.clock)
+
     def deadline(self, share: float = 1.0) -> Callable[[], bool]:
         """Return a callable that turns True once this share of what is left now is used up."""
         end = self.clock() + share * self.left()

@@ -5,7 +5,7 @@ the same candidates and trains on its share of every batch.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from core.stage_one_fusion import fuse_with_stage_one
 from core.tables import read_rankings
 from core.tokenizer import load_tokenizer
 from pipelines.job import Job, fingerprints
-from pipelines.lm_prompts import listwise_prompter, pointwise_prompter, prompts_hash
+from pipelines.lm_prompts import listwise_prompter, pointwise_prompter, prompt_template, prompts_hash
 from pipelines.lm_reranker import locate_language_model, open_language_model_reranker
 from pipelines.lm_training_table import language_model_table, list_sizes
 from pipelines.out_of_fold import OutOfFold
@@ -32,13 +32,15 @@ from pipelines.stages import Stages
 from pipelines.train_stage import fitted_on, warn_of_overlap
 from rerank.lm_tasks import LmKind
 from rerank.processes import is_first_process, join_processes, launched_processes
-from rerank.prompts import ListwisePrompter, PointwisePrompter
+from rerank.prompts import Example, ListwisePrompter, PointwisePrompter
 from rerank.train_language_model import TrainedLanguageModel, train_language_model
 
 logger = logging.getLogger(__name__)
 
-_NOT_IN_RESULT = {"table", "base", "base_revision", "teacher", "score_weight", "checkpoint_steps"}
-"""Settings that reach the manifest by another key, or that change no weight."""
+_NOT_IN_RESULT = {"table", "base", "base_revision", "teacher", "score_weight"} | {
+    *("checkpoint_steps", "micro_tokens", "gradient_checkpointing")
+}
+"""Settings that reach the manifest by another key, or that change no weight (but for rounding and dropout's draws)."""
 
 
 def trained_language_model(
@@ -59,6 +61,7 @@ def trained_language_model(
     job = one.job
     training = job.settings.lm_training
     chosen = language_model_table(kind, job.settings)
+    found = _without_examples(found, prompt_template(job, chosen.prompt).examples)
     base = locate_language_model(chosen, job.settings)
     seen_before = fitted_on(base)  # what the base has by heart, the reranker has too
     warn_of_overlap(base, seen_before, fingerprints(one.plan.validation))
@@ -118,6 +121,24 @@ def lm_validation_score(one: StageOneRun, chosen: RerankerSettings) -> Callable[
         return float(metric(fuse_with_stage_one(candidates, reranked, weight=weight, form=chosen.fusion)).mean())
 
     return score
+
+
+def _without_examples(found: OutOfFold, examples: Sequence[Example]) -> OutOfFold:
+    """Leave the questions of few-shot examples out, with their copies: their prompts would show the answer."""
+    shown = {example.query.key for example in examples}
+    groups = {group for query, group in zip(found.queries, found.groups, strict=True) if query.key in shown}
+    rows = [row for row, group in enumerate(found.groups) if group not in groups]
+    if not groups:
+        return found
+    logger.info(
+        "%d queries are not trained on: examples in the prompt are of their questions", len(found.groups) - len(rows)
+    )
+    return replace(
+        found,
+        queries=[found.queries[row] for row in rows],
+        candidates=[found.candidates[row] for row in rows],
+        groups=[found.groups[row] for row in rows],
+    )
 
 
 def _on_cuda(job: Job) -> bool:

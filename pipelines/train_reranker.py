@@ -29,6 +29,7 @@ from pipelines.measures import measure, table
 from pipelines.out_of_fold import OutOfFold, out_of_fold_candidates
 from pipelines.plan import precision_metric
 from pipelines.precisions import DTYPES
+from pipelines.prompt_lengths import check_training_lengths
 from pipelines.reranker_settings import LANGUAGE_MODELS, Kind
 from pipelines.settings import Settings
 from pipelines.stage_one_run import StageOneRun
@@ -211,9 +212,10 @@ def _job(options: argparse.Namespace) -> tuple[Job, LocalModel | None]:
         if options.work is not None and (fault := output_folder_fault(options.work)):
             raise InputError(f"--work: {fault}")
 
-    return read_job(options, checks=(check_retriever, check_base, check_work), adjust=adjust), found[
-        0
-    ] if found else None
+    job = read_job(options, checks=(check_retriever, check_base, check_work), adjust=adjust)
+    if options.kind in LANGUAGE_MODELS:
+        check_training_lengths(job, options.kind)
+    return job, found[0] if found else None
 
 
 def _base(one: StageOneRun) -> LocalModel:

@@ -1,7 +1,6 @@
 """The stage that trains a retriever on some questions and leaves a plain sentence-transformers folder."""
 
 import logging
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,6 +15,7 @@ from pipelines.job import Job, base_model, check_model_folder, fingerprints
 from pipelines.recipe import bank_texts, pairs_of, train_by_recipe
 from pipelines.side_by_side import side_by_side
 from pipelines.stages import Stages
+from rerank.processes import launched_processes
 from retrieval.soup import average_models
 from retrieval.text import query_text
 from retrieval.train import TrainingResult
@@ -90,7 +90,7 @@ def trained_retriever(
         names = [f"{name}.members/{number}" for number in range(training.models)]
         jobs = [_of_member(job, number) for number in range(training.models)]
         # A score lives in this process, and under torchrun the processes train each model together.
-        if training.parallel > 1 and score is None and int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        if training.parallel > 1 and score is None and launched_processes() == 1:
             tasks = [
                 (of_member, stages.folder, member, tuple(questions))
                 for of_member, member in zip(jobs, names, strict=True)

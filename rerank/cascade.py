@@ -4,6 +4,7 @@ The second team of the Eedi competition put a 14B model over ranks 8 to 17 and a
 left behind.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -46,11 +47,13 @@ class CascadeRun:
         unreached: Keys of the queries that no stage reached: their rankings came back empty.
         partial: Keys of the queries that some stage reached and a later one did not.
         stage_unreached: Per stage, the keys of the queries that it did not reach.
+        stage_seconds: Wall time of each stage.
     """
 
     unreached: tuple[str, ...]
     partial: tuple[str, ...]
     stage_unreached: tuple[tuple[str, ...], ...]
+    stage_seconds: tuple[float, ...]
 
 
 class CascadeReranker:
@@ -103,15 +106,17 @@ class CascadeReranker:
         """
         check_candidates(queries, candidates, bank)
         current = list(candidates)
-        missed = []
+        missed, seconds = [], []
         for stage in self.stages:
             cut = [_stretch(ranking, stage) for ranking in current]
+            began = time.perf_counter()
             reranked = _run_stage(stage, queries, cut, bank, deadline)
+            seconds.append(time.perf_counter() - began)
             missed.append(
                 tuple(given.key for given, made in zip(cut, reranked, strict=True) if len(given) and not len(made))
             )
             current = fuse_with_stage_one(current, reranked, weight=stage.weight, form="score")
-        self.last_run = _summary(self.stages, candidates, missed)
+        self.last_run = _summary(self.stages, candidates, missed, seconds)
         left_out = set(self.last_run.unreached)
         return [Ranking.from_scores(r.key, [], []) if r.key in left_out else r for r in current]
 
@@ -138,7 +143,10 @@ def _run_stage(
 
 
 def _summary(
-    stages: Sequence[CascadeStage], candidates: Sequence[Ranking], missed: Sequence[tuple[str, ...]]
+    stages: Sequence[CascadeStage],
+    candidates: Sequence[Ranking],
+    missed: Sequence[tuple[str, ...]],
+    seconds: Sequence[float],
 ) -> CascadeRun:
     """Return which queries were reached by no stage, and which by some but not by all that had work for them."""
     sets = [set(keys) for keys in missed]
@@ -150,4 +158,9 @@ def _summary(
             unreached.append(ranking.key)
         elif lacking:
             partial.append(ranking.key)
-    return CascadeRun(unreached=tuple(unreached), partial=tuple(partial), stage_unreached=tuple(missed))
+    return CascadeRun(
+        unreached=tuple(unreached),
+        partial=tuple(partial),
+        stage_unreached=tuple(missed),
+        stage_seconds=tuple(seconds),
+    )

@@ -1,6 +1,5 @@
 """Two-time retrieval: the model writes in its own words what the student got wrong; stage 1 searches again with it."""
 
-import logging
 import re
 from collections.abc import Mapping
 
@@ -9,8 +8,6 @@ from core.records import Query
 from core.tokenizer import ChatPart, Tokenizer
 from rerank.prompt_question import QuestionWriter, Simplify, chat_around
 from rerank.prompt_template import PromptTemplate
-
-logger = logging.getLogger(__name__)
 
 DESCRIBE_INSTRUCTION = (
     "You are an expert mathematics teacher. A student chose a wrong answer to a question. "
@@ -37,8 +34,8 @@ def describe_prompt(
     with_hint: bool = False,
     max_tokens: int = 2048,
     instruction: str = DESCRIBE_INSTRUCTION,
-) -> tuple[int, ...]:
-    """Return the prompt, as token ids, that asks for the misconception behind a wrong answer.
+) -> tuple[tuple[int, ...], int]:
+    """Return the prompt, as token ids, that asks for the misconception behind a wrong answer, and how much was cut.
 
     Args:
         tokenizer: The model's tokenizer.
@@ -46,8 +43,11 @@ def describe_prompt(
         simplify: Applied to every text; as is where None.
         subjects: Subject id -> its text with its parents; the subject's own name where None.
         with_hint: Write the query's hint where it has one.
-        max_tokens: The longest prompt; the question is cut in its middle to keep to it, which is logged.
+        max_tokens: The longest prompt; the question is cut in its middle to keep to it.
         instruction: What the model is to do.
+
+    Returns:
+        The prompt, and how many tokens of the question were left out.
 
     Raises:
         InputError: The shortest question exceeds `max_tokens`.
@@ -63,9 +63,7 @@ def describe_prompt(
             f"its shortest: over max_tokens = {max_tokens}. Raise max_tokens."
         )
     told, cut = question.fitted(room)
-    if cut:
-        logger.warning("query %s: %d tokens of its question were cut to keep to %d", query.key, cut, max_tokens)
-    return (*head, *told, *ask, *tail)
+    return (*head, *told, *ask, *tail), cut
 
 
 def parse_description(text: str, *, longest: int = 400) -> str | None:

@@ -132,6 +132,38 @@ class ListwiseReranker:
             for query, scores in zip(queries, found, strict=True)
         ]
 
+    def check_prompts(
+        self,
+        queries: Sequence[Query],
+        candidates: Sequence[Ranking],
+        bank: Sequence[Misconception],
+        *,
+        shown: int | None = None,
+    ) -> None:
+        """Check that every prompt can be built, without asking any.
+
+        Args:
+            queries: As for `rerank`.
+            candidates: As for `rerank`; of windows, the longest that they can make is checked.
+            bank: As for `rerank`.
+            shown: At most so many of a query's candidates will be asked about; None: all.
+
+        Raises:
+            InputError: One would be too long; says by how much.
+            ValueError: As `rerank`.
+        """
+        by_id = check_candidates(queries, candidates, bank)
+        most = self._prompter.capacity if self._windows is None else self._windows.size
+        most = min(most, shown or most, max(map(len, candidates), default=0))
+        self._prompter.require_room(
+            [
+                (query, [by_id[id] for id in ranking.ids.tolist()])
+                for query, ranking in zip(queries, candidates, strict=True)
+                if len(ranking) > 1
+            ],
+            shown=most,
+        )
+
     def _check_lengths(self, candidates: Sequence[Ranking]) -> None:
         longest = max(candidates, key=len, default=None)
         if self._windows is None and longest is not None and len(longest) > self._prompter.capacity:

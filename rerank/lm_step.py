@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ModelError
+from core.next_token import length_batches, next_token_logits
 from rerank.listwise_step import decayed_adamw, learning_rate_share
 from rerank.lm_tasks import Task
 from rerank.processes import Processes
@@ -23,9 +24,6 @@ def label_logits(
 ) -> list[torch.Tensor]:
     """Return the logits of each prompt's labels as its next token.
 
-    Prompts are padded on the right (fully masked rows of left padding give NaN gradients in SDPA), and only the hidden
-    state of each last real token goes through the head: one row of logits a prompt, not one a token.
-
     Args:
         model: A causal language model.
         prompts: Token ids, n prompts, none empty.
@@ -36,23 +34,8 @@ def label_logits(
     """
     import torch
 
-    device = model.get_input_embeddings().weight.device
-    lengths = torch.tensor([len(prompt) for prompt in prompts])
-    ids = torch.zeros((len(prompts), int(lengths.max())), dtype=torch.long)  # (prompts, longest)
-    for row, prompt in enumerate(prompts):
-        ids[row, : len(prompt)] = torch.tensor(list(prompt))
-    mask = (torch.arange(ids.shape[1]) < lengths[:, None]).long()
-    places = (torch.arange(len(prompts), device=device), (lengths - 1).to(device))
-
-    def last_real(_: object, states: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-        return (states[0][places][:, None],)  # (prompts, longest, hidden) -> (prompts, 1, hidden)
-
-    hook = model.get_output_embeddings().register_forward_pre_hook(last_real)
-    try:
-        logits = model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False).logits[:, 0].float()
-    finally:
-        hook.remove()
-    return [logits[row, torch.tensor(list(wanted), device=device)] for row, wanted in enumerate(labels)]
+    rows = next_token_logits(model, prompts)
+    return [rows[row, torch.tensor(list(wanted), device=rows.device)] for row, wanted in enumerate(labels)]
 
 
 def candidate_logits(tasks: Sequence[Task], logits: Sequence[torch.Tensor]) -> list[torch.Tensor]:
@@ -112,16 +95,9 @@ def micro_batches(tasks: Sequence[Task], budget: int) -> list[list[Task]]:
     Returns:
         Every task once.
     """
-    made: list[list[Task]] = []
-    prompts = longest = 0
-    for task in sorted(tasks, key=lambda task: -task.longest):
-        if made and longest * (prompts + len(task.prompts)) <= budget:
-            made[-1].append(task)
-            prompts += len(task.prompts)
-        else:
-            made.append([task])
-            prompts, longest = len(task.prompts), task.longest
-    return made
+    counts = [len(task.prompts) for task in tasks]
+    batches = length_batches([task.longest for task in tasks], budget, counts=counts)
+    return [[tasks[place] for place in batch] for batch in batches]
 
 
 class LanguageModelStepper:

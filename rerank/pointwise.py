@@ -33,8 +33,9 @@ class PointwiseScores:
         log_odds: log p(Yes) - log p(No) of each, float64, shape (n,).
         mass: Lowest probability that Yes and No had together in the vocabulary; None where the engine does not say, or
             nothing was asked.
-        cut_tokens: Tokens of the question that were left out, over all prompts.
+        cut_tokens: Tokens of the question that were left out, the most of any of its prompts.
         prompts: Prompts asked; 0 where there was no choice to make.
+        prompt_tokens: Their tokens.
     """
 
     key: str
@@ -43,6 +44,7 @@ class PointwiseScores:
     mass: float | None
     cut_tokens: int
     prompts: int
+    prompt_tokens: int
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -154,6 +156,25 @@ class PointwiseReranker:
             for query, scores in zip(queries, found, strict=True)
         ]
 
+    def check_prompts(
+        self, queries: Sequence[Query], candidates: Sequence[Ranking], bank: Sequence[Misconception]
+    ) -> None:
+        """Check that every prompt can be built, without asking any.
+
+        Raises:
+            InputError: One would be too long; says by how much.
+            ValueError: As `rerank`.
+        """
+        by_id = check_candidates(queries, candidates, bank)
+        self._prompter.require_room(
+            [
+                (query, [by_id[id] for id in ranking.ids.tolist()])
+                for query, ranking in zip(queries, candidates, strict=True)
+                if len(ranking) > 1
+            ],
+            shown=1,
+        )
+
     def _job(self, query: Query, ids: IntArray, candidates: Sequence[Misconception]) -> QueryJob[PointwiseScores]:
         """Ask for all candidates at once; one candidate alone is not worth a question."""
         prompts: list[BuiltPrompt] = []
@@ -168,8 +189,9 @@ class PointwiseReranker:
             ids=ids,
             log_odds=np.asarray(odds if scores else [0.0] * len(ids), dtype=np.float64),
             mass=min(masses) if masses else None,
-            cut_tokens=sum(prompt.cut_tokens for prompt in prompts),
+            cut_tokens=max((prompt.cut_tokens for prompt in prompts), default=0),
             prompts=len(prompts),
+            prompt_tokens=sum(len(prompt.token_ids) for prompt in prompts),
         )
 
     def _ranking(self, scores: PointwiseScores) -> Ranking:

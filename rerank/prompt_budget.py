@@ -1,6 +1,8 @@
-"""Cutting a text in its middle to a number of tokens."""
+"""Keeping to a number of tokens: cutting a text in its middle, and refusing prompts that no cut makes fit."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from core.errors import InputError
 
 
 def cut_middle(tokens: Sequence[int], *, keep: int, marker: Sequence[int]) -> tuple[list[int], int]:
@@ -28,3 +30,25 @@ def cut_middle(tokens: Sequence[int], *, keep: int, marker: Sequence[int]) -> tu
     front, back = room - room // 2, room // 2
     kept = [*tokens[:front], *gap, *tokens[len(tokens) - back :]]
     return kept, len(tokens) - room
+
+
+def require_room(needed: Mapping[str, int], *, max_tokens: int, shown: int) -> None:
+    """Refuse prompts that are too long even with their question at its shortest.
+
+    Args:
+        needed: The tokens of such a prompt by query, or what they can be at most where candidates are not known yet.
+        max_tokens: The longest prompt.
+        shown: The most candidates in one prompt, for the message.
+
+    Raises:
+        InputError: One is too long; names the longest, counts them, and says what to set.
+    """
+    over = {key: tokens for key, tokens in needed.items() if tokens > max_tokens}
+    if over:
+        worst = max(over, key=lambda key: over[key])
+        raise InputError(
+            f"query {worst}: {shown} candidates, the instruction and the question at its shortest can take "
+            f"{over[worst]} tokens: over max_tokens = {max_tokens}, as in {len(over)} of {len(needed)} queries. Raise "
+            f"max_tokens to {over[worst]}, show fewer candidates at once (windows), or leave out explanations or "
+            "examples; candidates are never cut."
+        )

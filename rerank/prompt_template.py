@@ -108,7 +108,9 @@ class PromptTemplate:
 
     def hash(self) -> str:
         """Return the SHA-256 (64 hexadecimal digits) of the template and of the words around it, for manifests."""
-        words = [FIELD_LABELS, LISTWISE_INSTRUCTION, POINTWISE_INSTRUCTION, NONE_TEXT]
+        words: list[object] = [FIELD_LABELS, LISTWISE_INSTRUCTION, POINTWISE_INSTRUCTION, NONE_TEXT]
+        if self.examples:
+            words.append("a query's own question is no example")
         return content_hash(["prompt", PROMPT_VERSION, asdict(self), words])
 
 

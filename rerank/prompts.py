@@ -6,14 +6,11 @@ The label is the first token of the assistant's answer. What people wrote is nev
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 
-from core.errors import InputError
 from core.records import Misconception, Query
 from core.tokenizer import ChatPart, Tokenizer
 from rerank.labels import ALPHABETS, DIGITS, LETTERS, label_tokens
-from rerank.prompt_question import QuestionWriter, Simplify, chat_around
+from rerank.prompt_question import Simplify, chat_around
 from rerank.prompt_template import (
     LISTWISE_INSTRUCTION,
     NONE_TEXT,
@@ -22,8 +19,8 @@ from rerank.prompt_template import (
     Example,
     PromptTemplate,
     QuestionField,
-    one_line,
 )
+from rerank.prompter import BuiltPrompt, Prompter
 
 __all__ = [
     "ALPHABETS",
@@ -38,79 +35,8 @@ __all__ = [
     "QuestionField",
 ]
 
-_KEPT_LINES = 1 << 16
-_KEPT_QUESTIONS = 256
 
-
-@dataclass(frozen=True, kw_only=True)
-class BuiltPrompt:
-    """One prompt.
-
-    Attributes:
-        token_ids: The prompt.
-        label_ids: The tokens whose scores are asked: listwise one a slot, pointwise Yes and No.
-        cut_tokens: Tokens of the question that were cut away to keep to the budget.
-        candidate_ids: The misconception in each slot; None is "none of these", always the last slot.
-        shared_tokens: Length of the beginning that holds no candidate: equal for all orders of the same candidates.
-    """
-
-    token_ids: tuple[int, ...]
-    label_ids: tuple[int, ...]
-    cut_tokens: int
-    candidate_ids: tuple[int | None, ...]
-    shared_tokens: int
-
-
-class _Prompter:
-    """What both prompters share: the frame of the chat, the question, candidates as tokens, and the budget."""
-
-    def __init__(
-        self,
-        tokenizer: Tokenizer,
-        template: PromptTemplate,
-        *,
-        simplify: Simplify | None,
-        subjects: Mapping[int, str] | None,
-    ) -> None:
-        self.tokenizer = tokenizer
-        self.template = template
-        self._question = QuestionWriter(tokenizer, template, simplify=simplify, subjects=subjects)
-        self._told = lru_cache(maxsize=_KEPT_QUESTIONS)(self._question.write)
-        self._closing = tuple(tokenizer.encode_text(template.closing))
-        self._candidate = lru_cache(maxsize=_KEPT_LINES)(self._encode_candidate)
-
-    def _encode_candidate(self, candidate: Misconception) -> tuple[int, ...]:
-        plain = self._question.plain
-        explained = self.template.with_explanations and candidate.explanation
-        text = one_line([plain(candidate.name), plain(candidate.explanation or "") if explained else None])
-        return tuple(self.tokenizer.encode_text(f" {text}\n"))
-
-    def _assemble(
-        self,
-        query: Query,
-        body: Sequence[int],
-        around: tuple[Sequence[int], Sequence[int]],
-        *,
-        before_candidates: int,
-        candidates: int,
-    ) -> tuple[tuple[int, ...], int, int]:
-        """Return the whole prompt, what was cut, and the length of the shared beginning."""
-        head, tail = around
-        question = self._told(query)
-        room = self.template.max_tokens - len(head) - len(body) - len(tail)
-        if room < question.least:
-            raise InputError(
-                f"query {query.key}: {candidates} candidates and the instruction take "
-                f"{self.template.max_tokens - room} tokens and the question {question.least} at its shortest: over "
-                f"max_tokens = {self.template.max_tokens}. Raise max_tokens, show fewer candidates at once (windows), "
-                "or leave out explanations or examples; candidates are never cut."
-            )
-        written, cut = question.fitted(room)
-        ids = (*head, *written, *body, *tail)
-        return ids, cut, len(head) + len(written) + before_candidates
-
-
-class ListwisePrompter(_Prompter):
+class ListwisePrompter(Prompter):
     """Writes prompts that show all candidates at once, one a line, and ask for a label.
 
     Attributes:
@@ -137,15 +63,13 @@ class ListwisePrompter(_Prompter):
         simplify: Simplify | None = None,
         subjects: Mapping[int, str] | None = None,
     ) -> None:
-        super().__init__(tokenizer, template, simplify=simplify, subjects=subjects)
+        super().__init__(tokenizer, template, instruction=LISTWISE_INSTRUCTION, simplify=simplify, subjects=subjects)
         encode = tokenizer.encode_text
         self._heading, self._separator = encode("Misconceptions:\n"), encode(template.separator)
         self._none = encode(f" {NONE_TEXT}\n") if template.none_label else []
-        system = ChatPart(role="system", content=template.instruction or LISTWISE_INSTRUCTION)
-        head, tail = chat_around(tokenizer, [system])
+        head, tail = chat_around(tokenizer, [self._system])
         self.labels = label_tokens(tokenizer, [*head, *self._closing, *tail], template.alphabet)
-        turns = [turn for example in template.examples for turn in self._turns(example)]
-        self._around = chat_around(tokenizer, [system, *turns])
+        self._frame(tuple(range(len(template.examples))))  # an example that does not fit is told now
 
     @property
     def capacity(self) -> int:
@@ -172,7 +96,6 @@ class ListwisePrompter(_Prompter):
         token_ids, cut, shared = self._assemble(
             query,
             self._body(candidates),
-            self._around,
             before_candidates=len(self._heading),
             candidates=len(ids),
         )
@@ -207,7 +130,7 @@ class ListwisePrompter(_Prompter):
         ]
 
 
-class PointwisePrompter(_Prompter):
+class PointwisePrompter(Prompter):
     """Writes prompts that show one candidate and ask for Yes or No.
 
     Attributes:
@@ -226,13 +149,11 @@ class PointwisePrompter(_Prompter):
         simplify: Simplify | None = None,
         subjects: Mapping[int, str] | None = None,
     ) -> None:
-        super().__init__(tokenizer, template, simplify=simplify, subjects=subjects)
+        super().__init__(tokenizer, template, instruction=POINTWISE_INSTRUCTION, simplify=simplify, subjects=subjects)
         self._heading = tokenizer.encode_text("Misconception:")
-        system = ChatPart(role="system", content=template.instruction or POINTWISE_INSTRUCTION)
-        head, tail = chat_around(tokenizer, [system])
+        head, tail = chat_around(tokenizer, [self._system])
         self.labels = label_tokens(tokenizer, [*head, *self._closing, *tail], ("Yes", "No"))
-        turns = [turn for example in template.examples for turn in self._turns(example)]
-        self._around = chat_around(tokenizer, [system, *turns])
+        self._frame(tuple(range(len(template.examples))))  # an example that does not fit is told now
 
     def build(self, query: Query, candidate: Misconception) -> BuiltPrompt:
         """Return the prompt that asks whether the candidate explains the wrong answer.
@@ -241,7 +162,7 @@ class PointwisePrompter(_Prompter):
             InputError: The candidate and the shortest question exceed `max_tokens`.
         """
         token_ids, cut, shared = self._assemble(
-            query, self._body(candidate), self._around, before_candidates=len(self._heading), candidates=1
+            query, self._body([candidate]), before_candidates=len(self._heading), candidates=1
         )
         return BuiltPrompt(
             token_ids=token_ids,
@@ -251,7 +172,8 @@ class PointwisePrompter(_Prompter):
             shared_tokens=shared,
         )
 
-    def _body(self, candidate: Misconception) -> list[int]:
+    def _body(self, candidates: Sequence[Misconception]) -> list[int]:
+        [candidate] = candidates
         return [*self._heading, *self._candidate(candidate), *self._closing]
 
     def _turns(self, example: Example) -> list[ChatPart]:
@@ -260,6 +182,6 @@ class PointwisePrompter(_Prompter):
         turns = []
         for candidate in example.candidates:
             label = self.labels.ids[0 if candidate.id == example.answer else 1]
-            turns.append(ChatPart(role="user", content=(*told, *self._body(candidate))))
+            turns.append(ChatPart(role="user", content=(*told, *self._body([candidate]))))
             turns.append(ChatPart(role="assistant", content=(label,)))
         return turns

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from core.language_model import LabelScores, ScoringError, TokenScorer
 from rerank.prompts import BuiltPrompt
-from rerank.reranker import Deadline
+from rerank.reranker import Deadline, WatchingDeadline
 
 Result = TypeVar("Result")
 QueryJob = Generator[list[BuiltPrompt], list[LabelScores], Result]
@@ -56,9 +56,10 @@ def run_query_jobs(
     Args:
         jobs: A name for messages and a way to start the job, per query. A job must depend on nothing but its query, so
             that `batch_queries` changes no result beyond the engine's own float noise.
-        scorer: The engine.
+        scorer: The engine; one whose `is_open` is False opens it when it is first asked.
         batch_queries: Queries under way at once, at least 1.
-        deadline: Asked before each call of the scorer; True stops. None never stops.
+        deadline: Asked before each call of the scorer; True stops. None never stops. One that watches is told after
+            each call how many queries are finished.
         show_progress: Whether to show a bar over the queries.
 
     Returns:
@@ -98,9 +99,11 @@ def run_query_jobs(
                     bar.update()
             if not active:
                 break
-            ahead = pool.submit(prime)
+            # A scorer that is about to open its engine may fork: no other thread runs meanwhile.
+            ahead = pool.submit(prime) if getattr(scorer, "is_open", True) else None
             scores = _score(scorer, active)
-            ahead.result()
+            if ahead is not None:
+                ahead.result()
             going_on = []
             for running, found in zip(active, scores, strict=True):
                 if running.advance(found):
@@ -109,6 +112,8 @@ def run_query_jobs(
                     results[running.place] = running.result
                     bar.update()
             active = going_on
+            if isinstance(deadline, WatchingDeadline):
+                deadline.finished(sum(result is not None for result in results), len(jobs))
     return results
 
 

@@ -9,6 +9,19 @@ Deadline = Callable[[], bool]
 """Returns True once a run must stop."""
 
 
+@runtime_checkable
+class WatchingDeadline(Protocol):
+    """A deadline that is told how far a run is, so that it can tell again how long the rest will take."""
+
+    def __call__(self) -> bool:
+        """Return True once the run must stop; asked right before each call of the engine."""
+        ...
+
+    def finished(self, done: int, of: int) -> None:
+        """Take notice, after a call of the engine, that so many of the run's queries are finished."""
+        ...
+
+
 class Reranker(Protocol):
     """Scores each query's candidates.
 

@@ -144,6 +144,11 @@ class StoredScorer:
         """The engine's counts; prompts out of the store are not among them (`reused` counts those)."""
         return self._scorer.stats
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the engine is open; one that does not say so is."""
+        return bool(getattr(self._scorer, "is_open", True))
+
     def score(self, prompts: Sequence[TokenIds], labels: Sequence[TokenIds]) -> list[LabelScores]:
         """Return the scores of each prompt's labels; see `TokenScorer.score`.
 

@@ -99,7 +99,8 @@ def train_language_model(
     """Train a reranker and save it to `output_dir`, replacing what is there as a whole.
 
     Progress is kept in a folder beside it (`NAME.training`) until the end. On a CPU with a fixed number of threads a
-    run that was killed and started again ends with the same weights as one that was not. Under `accelerate launch` or
+    run that was killed and started again ends with the same weights as one that was not. What only trades memory for
+    time (`micro_tokens`, `gradient_checkpointing`) may be changed in between. Under `accelerate launch` or
     torchrun every process calls this with the same arguments and trains on its share of each batch.
 
     Args:
@@ -181,9 +182,10 @@ def train_language_model(
     processes = join_processes(resolve_device(device))
     dtype = resolve_dtype(precision, processes.device)
     n_steps = -(-len(first) // batch_queries)
+    # Without micro_tokens and gradient_checkpointing: lowered after an out-of-memory, they must not cost the progress.
     settings = [
-        *(kind, method, asdict(lora), epochs, sizes, window, spread, none_share, batch_queries, micro_tokens, rate),
-        *(warmup, weight_decay, max_norm, hint_dropout, gradient_checkpointing, teacher_weight, teacher_temperature),
+        *(kind, method, asdict(lora), epochs, sizes, window, spread, none_share, batch_queries, rate),
+        *(warmup, weight_decay, max_norm, hint_dropout, teacher_weight, teacher_temperature),
         *(seed, str(dtype), score is not None, patience, processes.world),
         [(ranking.ids.tolist(), ranking.scores.tolist()) for ranking in teacher or ()],
         [(task.prompts, task.labels) for task in probe],  # pins tokenizer, template and options of the prompter

@@ -3,7 +3,7 @@ import logging
 import pytest
 import torch
 
-from core.device import resolve_device, resolve_dtype
+from core.device import dtype_name, resolve_device, resolve_dtype
 from core.errors import ConfigError
 
 
@@ -55,3 +55,13 @@ def test_a_stated_dtype_is_taken() -> None:
     assert resolve_dtype("auto", "mps") == torch.float32
     with pytest.raises(ConfigError, match="expected one of auto"):
         resolve_dtype("int8", "cpu")  # type: ignore[arg-type]
+
+
+def test_a_manifest_reads_the_same_type_without_a_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (8, 0))
+    with caplog.at_level(logging.INFO, logger="core.device"):
+        assert dtype_name("auto", "cuda:0") == "bfloat16"
+        assert dtype_name("float16", "cpu") == "float16"
+    assert caplog.text == ""

@@ -21,8 +21,11 @@ def test_every_task_has_an_answer_and_none_ends_it():
     kind, value, stats = pipe.recv()
     assert (kind, len(value), stats.prompts) == ("done", 1, 1)
     for trouble, expected in [(IS_NAN, "score"), (REFUSED, "value"), (CRASHES, "other")]:
-        pipe.send(("score", ([[trouble]], [[5]]), {}))
-        assert pipe.recv()[0] == expected
+        pipe.send(("score", ([[1], [trouble]], [[5], [5]]), {}))
+        kind, value, _ = pipe.recv()
+        assert kind == expected
+        if kind == "score":  # with the prompt's number
+            assert value == ("prompt 1: the score of token 5 is nan", 1)
     pipe.send(("generate", ([[4]],), {"max_tokens": 2}))
     assert pipe.recv()[1][0].text.startswith("4 ")
     pipe.send(None)

@@ -9,7 +9,7 @@ import torch
 
 from core import lora
 from core.errors import ModelError
-from core.lora import PRESETS, LoraPreset, TrainedWeights, open_trainable, save_trained
+from core.lora import PRESETS, LoraPreset, TrainedWeights, nf4_config, open_trainable, save_trained
 
 SMALL = LoraPreset(rank=4, alpha=8)
 IDS = torch.tensor([[1, 5, 9, 2, 7, 3]])
@@ -167,6 +167,12 @@ def word_model_with_tied_head() -> Any:
             tie_word_embeddings=True,
         )
     )
+
+
+def test_four_bits_are_nf4_with_quantised_scales() -> None:
+    made = nf4_config(torch.bfloat16)
+    assert (made.load_in_4bit, made.bnb_4bit_quant_type, made.bnb_4bit_use_double_quant) == (True, "nf4", True)
+    assert made.bnb_4bit_compute_dtype == torch.bfloat16
 
 
 def test_qlora_steps_on_a_cpu(base: Path, tmp_path: Path) -> None:

@@ -4,12 +4,10 @@ import shutil
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from core.errors import ModelError
 from core.language_model import ScoringError
-from core.transformers_engine import TransformersEngine, length_batches
+from core.transformers_engine import TransformersEngine
 
 PROMPTS = [[5, 6, 7], [8], [9, 10, 11, 12, 13, 14, 15], [16, 17], [5, 6, 8]]
 LABELS = [[20, 21], [22, 23, 24], [20], [30, 31, 32, 33], [21, 20]]
@@ -204,16 +202,16 @@ def test_four_bits_change_the_scores_and_stay_near(make_lm, tmp_path):
     assert json.loads((folder / "config.json").read_text())["hidden_size"] == 128
 
 
-@given(st.lists(st.integers(1, 50), max_size=40), st.integers(1, 120))
-def test_batches_hold_every_prompt_once_within_the_budget(lengths, budget):
-    batches = length_batches(lengths, budget)
-    assert sorted(place for batch in batches for place in batch) == list(range(len(lengths)))
-    for batch in batches:
-        assert len(batch) == 1 or len(batch) * max(lengths[place] for place in batch) <= budget
-
-
-def test_batches_by_hand():
-    assert length_batches([3, 9, 3, 5], 9) == [[1], [3], [0, 2]]
-    assert length_batches([3, 9, 3, 5], 10) == [[1], [3, 0], [2]]
+def test_a_batch_holds_at_least_a_token():
     with pytest.raises(ValueError, match="batch_tokens"):
         TransformersEngine(None, batch_tokens=0)
+
+
+def test_scoring_training_and_both_four_bit_forms_share_one_implementation():
+    """What is trained is what is scored: one padding, one head hook, one NF4 form."""
+    from core import lora, next_token, transformers_engine
+    from rerank import lm_step
+
+    assert transformers_engine.next_token_logits is next_token.next_token_logits is lm_step.next_token_logits
+    assert transformers_engine.length_batches is next_token.length_batches is lm_step.length_batches
+    assert transformers_engine.nf4_config is lora.nf4_config

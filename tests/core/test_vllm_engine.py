@@ -4,6 +4,7 @@ import os
 from unittest import mock
 
 import pytest
+import torch
 
 from core.errors import ModelError
 from core.language_model import ScoringError
@@ -73,6 +74,14 @@ class TestExactness:
 
 class TestEngine:
     pytestmark = needs_vllm
+
+    def test_other_models_may_still_set_their_threads(self, engine):
+        before = torch.get_num_threads()
+        try:
+            torch.set_num_threads(2)
+            assert torch.get_num_threads() == 2
+        finally:
+            torch.set_num_threads(before)
 
     def test_improbable_labels_come_back(self, engine):
         (scores,) = engine.score([[1, 4093, 198]], [list(range(1000, 1128))])

@@ -1,13 +1,15 @@
+import time
 from functools import partial
 
 import numpy as np
 import pytest
-from fake_engine import CRASHES, DIES, IS_NAN, REFUSED, FakeEngine
+from fake_engine import CRASHES, DIES, IS_NAN, REFUSED, SLOW, FakeEngine
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.engine_worker import WorkerError
 from core.language_model import ScoringError
-from core.vllm_workers import WorkerError, WorkerPool, device_environments, stretches
+from core.vllm_workers import WorkerPool, device_environments, stretches
 
 PROMPTS = [[number] * (1 + number % 3) for number in range(10)]
 LABELS = [[5, 6, 7][: 1 + number % 3] for number in range(10)]
@@ -54,7 +56,7 @@ def test_one_prompt_and_none(pool):
 @pytest.mark.parametrize(
     ("trouble", "error", "message"),
     [
-        (IS_NAN, ScoringError, r"worker 1 .*CUDA_VISIBLE_DEVICES=1.* prompts 5 to 9 of 10 .*prompt 1: .*nan"),
+        (IS_NAN, ScoringError, r"worker 1 .*CUDA_VISIBLE_DEVICES=1.* prompts 5 to 9 of 10: prompt 6: .*nan"),
         (REFUSED, ValueError, r"worker 1 .*prompts 5 to 9 of 10: refused"),
         (CRASHES, WorkerError, r"worker 1 .*RuntimeError: out of memory"),
     ],
@@ -64,6 +66,32 @@ def test_a_fault_names_the_worker_and_the_pool_goes_on(pool, trouble, error, mes
     with pytest.raises(error, match=message):
         pool.score(prompts, [[5]] * 10)
     test_scores_come_back_in_order(pool)
+
+
+def test_a_scoring_error_has_the_number_of_the_prompt_in_the_whole_call(pool):
+    with pytest.raises(ScoringError) as caught:
+        pool.score([[IS_NAN] if number == 6 else [number] for number in range(10)], [[5]] * 10)
+    assert caught.value.prompt == 6
+
+
+def test_a_worker_that_hangs_is_ended_and_named():
+    pool = WorkerPool(FakeEngine, [{}, {}], timeout_seconds=20.0)
+    pool._timeout = 1.0  # opening takes longer than the call may
+    try:
+        started = time.monotonic()
+        message = r"worker 1 \(process \d+\) with prompts 2 to 3 of 4: no answer in time .*worker_timeout_seconds"
+        with pytest.raises(WorkerError, match=message):
+            pool.score([[1], [2], [SLOW], [3]], [[5]] * 4)
+        assert time.monotonic() - started < 10  # the fake would sleep for a minute
+        with pytest.raises(WorkerError, match=r"worker 1 .* died"):  # and no late answer is taken for another's
+            pool.score([[1], [1], [2], [3]], [[5]] * 4)
+    finally:
+        pool.close()
+
+
+def test_an_engine_that_never_opens_is_ended_and_named():
+    with pytest.raises(WorkerError, match=r"worker 0 .* opening its engine: no answer in time"):
+        WorkerPool(FakeEngine, [{}], timeout_seconds=0.01)
 
 
 def test_a_dead_worker_is_an_error_that_names_it_and_its_prompts():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.order_scores import OrderScores
-from core.records import FloatArray
+from core.records import FloatArray, Ranking
 from eval.bias import measure_bias
 from eval.bias_measures import averages, instability, slot_effects, slot_means, top_changes, truth_slots
 
@@ -137,3 +137,26 @@ def test_none_of_these_keeps_its_share() -> None:
         (mean,) = averages(records, space).values()  # type: ignore[arg-type]
         assert np.exp(mean).sum() == pytest.approx(0.7)
     assert measure_bias(records).none == pytest.approx(0.3)
+
+
+def test_a_query_ranked_by_its_first_order_alone_is_told_as_it_was_ranked() -> None:
+    """One prompt of a scorer with a slot effect of (1, 0, -1): what ranked is the merit, without that effect."""
+    merit, effect = {7: 0.5, 8: -1.0, 9: 0.1}, [1.0, 0.0, -1.0]
+    once = asked("1_A", merit, effect, [[7, 8, 9]])
+    twice = asked("2_A", merit, effect, [[7, 8, 9], [9, 8, 7]])
+    plain = normal(np.array([0.5, -1.0, 0.1]))
+    ranked = {"1_A": Ranking.from_scores("1_A", [7, 8, 9], plain)}
+    averaged = averages([*once, *twice], first_only=ranked)
+    assert [values.tolist() for values in averaged.values()] == [pytest.approx(plain.tolist())] * 2
+    after = slot_means(once, averaged).after
+    assert after.tolist() == pytest.approx(np.exp(plain).tolist())
+    assert after.tolist() != pytest.approx(slot_means(once, averages(once)).after.tolist())
+
+    probe = [
+        record for key in ("1_A", "2_A") for record in asked(key, merit, effect, list(map(list, permutations(merit))))
+    ]
+    found = measure_bias([*once, *twice], probe=probe, first_only=ranked).effects
+    raw = measure_bias([*once, *twice], probe=probe).effects
+    assert found is not None and raw is not None
+    assert found.averaged == pytest.approx(0, abs=1e-9)  # taken out, or cancelled
+    assert raw.averaged == pytest.approx(np.std(effect) / 2)  # as if the first order had ranked with its bias

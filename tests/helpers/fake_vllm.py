@@ -30,6 +30,7 @@ class FakeVllm:
     kind: str = "new"  # new: 0.32; old: 0.24; masked: 0.24 with the start-up flags
     max_logprobs: int = 20
     models: tuple[str, ...] = ("base",)
+    root: str = "weights"  # the folder of the models
     script: list[Answer] = field(default_factory=list)  # answers given first, to POST
     change: Callable[[dict, dict], None] | None = None  # changes an answer: (request, answer)
     asked: list[dict] = field(default_factory=list)
@@ -81,7 +82,8 @@ def serving(fake: FakeVllm) -> Iterator[FakeVllm]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            self._send(200, {}, {"object": "list", "data": [{"id": name} for name in fake.models]})
+            data = [{"id": name, "root": f"{fake.root}/{name}", "parent": None} for name in fake.models]
+            self._send(200, {}, {"object": "list", "data": data})
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

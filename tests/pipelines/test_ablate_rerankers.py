@@ -194,3 +194,26 @@ def test_a_table_of_the_config_is_a_spec(ablated: Invoke, random_heads: tuple[Pa
     alone, fused = rows(tmp_path / "out")[1:3]
     assert (alone["reranker"], alone["weight_half0"], fused["weight_half0"]) == ("mine", "1.0", "1.0")
     assert alone["map@25"] == fused["map@25"]  # at weight 1 there is no difference
+
+
+def test_a_model_is_opened_once_for_its_scores_and_its_bias(ablated: Invoke, tiny_lm: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other-lm"
+    shutil.copytree(tiny_lm, other)
+    weights = other / "model.safetensors"
+    values = bytearray(weights.read_bytes())
+    values[-4:] = b"\0\0\0\0"  # another revision
+    weights.write_bytes(bytes(values))
+    tables = [
+        part
+        for name, folder in (("a", tiny_lm), ("b", other))
+        for part in (
+            *("--set", f"rerankers.{name}.kind=listwise", "--set", f"rerankers.{name}.model={folder}"),
+            *("--set", f"rerankers.{name}.candidates=4", "--set", f"rerankers.{name}.bias_sample=8"),
+        )
+    ]
+    fitted = ("--set", "rerankers.b.adaptive.mode=fitted", "--set", "rerankers.b.adaptive.tolerance=1.0")
+    done = ablated("a", "b", more=(*tables, *fitted))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("opening the engine") == 2
+    found = [(row["reranker"], row["used"]) for row in rows(tmp_path / "out")]
+    assert ("b", "fused, all orders") in found and ("a", "fused, all orders") not in found

@@ -20,7 +20,19 @@ from pipelines.scoring import ScoringFacts
 from pipelines.stage_two import StageTwoWeights
 
 SPEC = "cross-encoder:a<b>"
-COSTS = {SPEC: ScoringFacts(queries=1234, seconds=100.0, prompts=2468, prompt_tokens=1234 * 563, gpus=1)}
+TOKENS = 1234 * 563
+COSTS = {
+    SPEC: ScoringFacts(
+        queries=1234,
+        seconds=100.0,
+        prompts=2468,
+        prompt_tokens=TOKENS,
+        fresh_tokens=TOKENS,
+        cached_tokens=TOKENS // 4,
+        cut_queries=7,
+        gpus=1,
+    )
+}
 
 
 def query(number: int, label: int) -> Query:
@@ -88,7 +100,7 @@ def test_the_table_shows_each_row_and_its_speed(ablation: Ablation) -> None:
         "0.25/0.5" in lines[3]
         and "0.5/0" in lines[3]
         and "0.7500" in lines[3]
-        and lines[3].split()[-3:] == ["12.3", "563", "81.0"]
+        and lines[3].split()[-5:] == ["12.3", "563", "25%", "7", "81.0"]
     )
     assert "-0.3125" in lines[1] and lines[1].endswith("–")
 
@@ -102,6 +114,7 @@ def test_the_csv_holds_the_same_numbers(ablation: Ablation) -> None:
     assert float(rows[0]["difference_low"]) <= -0.3125 <= float(rows[0]["difference_high"])
     assert rows[2]["difference"] == rows[2]["p"] == ""
     assert (rows[2]["queries_per_second"], rows[2]["prompt_tokens_per_query"]) == ("12.34", "563.0")
+    assert (rows[2]["cached_token_share"], rows[2]["cut_queries"]) == ("0.25", "7")
     assert float(rows[2]["gpu_seconds_per_1000_queries"]) == pytest.approx(1000 / 12.34, abs=1e-3)
     assert rows[0]["queries_per_second"] == rows[0]["gpu_seconds_per_1000_queries"] == ""
 

@@ -3,7 +3,14 @@ import pytest
 
 from core.order_scores import OrderScores
 from core.records import FloatArray, Query, Question, Ranking
-from pipelines.adaptive_stage import fitted_adaptive
+from pipelines.adaptive_stage import (
+    first_order_by_halves,
+    first_order_rankings,
+    fitted_adaptive,
+    fitted_by_halves,
+    policies_of,
+)
+from pipelines.plan import Plan
 from pipelines.reranker_settings import AdaptiveSettings, RerankerSettings
 from pipelines.stage_two import StageTwoWeights
 from rerank.adaptive import AdaptivePolicy
@@ -84,3 +91,39 @@ def test_without_any_prompt_nothing_is_skipped() -> None:
     alone = Ranking.from_scores(one.key, [1], [0.0])
     found = fitted_adaptive(CHOSEN, [one], [alone], [alone], [], ALONE)
     assert found["curve"] == [] and not AdaptivePolicy.from_json(found["policy"]).slot_bias
+
+
+def halved(queries: list[Query]) -> Plan:
+    n = len(queries)
+    half = tuple(row % 2 for row in range(n))
+    return Plan(fit=(), validation=(), queries=tuple(queries), unseen=(False,) * n, half=half)
+
+
+def test_each_half_has_a_policy_of_its_own_and_is_ranked_by_the_others() -> None:
+    queries = [query(number) for number in range(4)]
+    candidates = [Ranking.from_scores(one.key, [2, 3, 1], [3.0, 2.0, 1.0]) for one in queries]
+    merits = [[4, 0, 0], [1, 0, 0], [3, 0, 0], [0.5, 0, 0]]  # half 0 is sure, half 1 less
+    made = [scored(one, values) for one, values in zip(queries, merits, strict=True)]
+    orders = [record for _, records in made for record in records]
+    weights = {None: ALONE, 0: ALONE, 1: ALONE}
+    found = fitted_by_halves(CHOSEN, halved(queries), candidates, [one for one, _ in made], orders, weights)
+    assert [set(half) & {"policy", "curve"} for half in found["halves"]] == [{"policy"}] * 2
+    policies = policies_of(found)
+    assert [policies[half].threshold for half in (None, 0, 1)] == pytest.approx([0.5, 3.0, 0.5])
+    once = first_order_by_halves(halved(queries), policies, orders)
+    # Half 0 by half 1's threshold: both are sure; half 1 by half 0's: none is.
+    assert sorted(once) == [queries[0].key, queries[2].key]
+    assert sorted(first_order_rankings(policies[None], orders)) == sorted(one.key for one in queries)
+    for ranking, _ in made[::2]:
+        assert once[ranking.key].ids.tolist()[0] == 1
+        assert once[ranking.key].scores.tolist() == pytest.approx(ranking.scores.tolist())  # the slot bias is out
+
+
+def test_none_of_these_keeps_its_share_in_a_first_order() -> None:
+    policy = AdaptivePolicy(threshold=0.0, slot_bias={2: np.array([0.5, -0.5])})
+    record = OrderScores(
+        key="1_B", order=0, ids=np.array([7, 8]), logprobs=np.log([0.5, 0.3]), none_logprob=np.log(0.2), mass=None
+    )
+    (ranking,) = first_order_rankings(policy, [record]).values()
+    assert np.exp(ranking.scores).sum() == pytest.approx(0.8)
+    assert first_order_rankings(AdaptivePolicy(threshold=9.0, slot_bias=policy.slot_bias), [record]) == {}

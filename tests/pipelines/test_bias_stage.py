@@ -2,6 +2,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core.models import locate_model
@@ -9,7 +10,7 @@ from eval.splits import seen_labels
 from pipelines.bias_stage import findings
 from pipelines.engine_pool import EnginePool
 from pipelines.job import Job
-from pipelines.reranker_settings import RerankerSettings
+from pipelines.reranker_settings import AdaptiveSettings, RerankerSettings
 from pipelines.stage_one_run import StageOneRun
 from pipelines.stage_two import StageTwoWeights
 from pipelines.stage_two_run import StageTwoRun
@@ -88,3 +89,20 @@ def test_the_weights_of_a_run_hold_its_temperature(one: StageOneRun, tiny_lm: Pa
     assert isinstance(plain, StageTwoWeights) and seen_labels(one.plan.fit)
     again = stage_two(one, tiny_lm, bias_sample=0)
     assert again.weights == two.weights
+
+
+@pytest.mark.parametrize("labelled", [True, False], ids=["test queries", "held-out part"])
+def test_after_is_what_ranked_where_a_policy_skips_orders(one: StageOneRun, tiny_lm: Path, labelled: bool) -> None:
+    """Candidate by candidate: the mean of `after` by slot is that of the rankings that were made."""
+    fitted = AdaptiveSettings(mode="fitted", tolerance=1.0)
+    two = stage_two(one, tiny_lm, bias_sample=0, candidates=5, adaptive=fitted)
+    queries = one.job.queries(one.job.test, labelled_only=True) if labelled else None
+    found = findings(two, queries, measured_on="these")
+    orders = two.validation_orders() if queries is None else two.test_orders(queries)
+    ranked = two.validation_ranked() if queries is None else two.reranked_test(queries)
+    assert found is not None and found.bias is not None and orders is not None
+    by_key = {ranking.key: dict(zip(ranking.ids.tolist(), ranking.scores.tolist(), strict=True)) for ranking in ranked}
+    expected = np.mean([[np.exp(by_key[record.key][id]) for id in record.ids.tolist()] for record in orders], axis=0)
+    assert found.bias.slots.after.tolist() == pytest.approx(expected.tolist(), abs=1e-6)
+    stated = found.to_json()["adaptive"]
+    assert "policy" not in stated and all("policy" not in half for half in stated["halves"])

@@ -35,6 +35,13 @@ def test_a_prompt_of_25_candidates_has_its_measured_length() -> None:
     assert saved == pytest.approx(0.13, abs=0.005)
 
 
+def test_a_pointwise_query_by_hand() -> None:
+    """A prompt of SmolLM2's on the sample: 21.6 tokens behind the shared prefix; half a block of 16 is read anew."""
+    assert EEDI.pairs(1) == pytest.approx(146 + 16.7 + 6.2)
+    assert EEDI.pairs(25) == pytest.approx(146 + 24 * 7.5 + 25 * (16.7 + 6.2))
+    assert EEDI.pairs(25, cached=False) == pytest.approx(25 * (146 + 16.7 + 6.2))
+
+
 def test_what_was_not_measured_says_so() -> None:
     assert rate("a100", "bf16")[1] == "computed"
     assert rate("h200", "fp8", gpus=2)[1] == "computed"

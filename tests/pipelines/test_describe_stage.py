@@ -1,17 +1,19 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from core.errors import InputError
 from core.language_model import EngineStats, Generation
 from core.models import locate_model
 from core.records import Ranking
-from pipelines.describe_stage import described_candidates, joined
+from pipelines.describe_stage import described_candidates, description_prompts, description_room, joined
 from pipelines.engine_pool import EnginePool
 from pipelines.job import Job
-from pipelines.reranker_settings import RerankerSettings
+from pipelines.reranker_settings import PromptSettings, RerankerSettings
 from pipelines.stage_one_run import StageOneRun
 from pipelines.stages import Stages
 
@@ -78,11 +80,12 @@ def test_the_second_search_adds_what_it_finds(
     pool = EnginePool(lambda key: writer)  # type: ignore[arg-type,return-value]
     queries = one.plan.queries
     before = one.validation_candidates()
-    found = described_candidates(one, chosen, pool, queries, before, name="x", held_out=True)
+    found = described_candidates(one, chosen, pool, queries, before, name="x", held_out=True).rankings
     assert [ranking.key for ranking in found] == [ranking.key for ranking in before]
     texts = json.loads((tmp_path / "work" / "descriptions-x.json").read_text(encoding="utf-8"))
     assert next(iter(texts.values())) in names and len(texts) == -(-len(queries) // 2)
     assert f"{len(queries) // 2} of {len(queries)} queries got no description" in caplog.text
+    assert f"requests failed, the first: query {queries[1].key}: gone" in caplog.text
     for number, (first, second) in enumerate(zip(before, found, strict=True)):
         assert second.ids[:5].tolist() == first.ids[:5].tolist()
         if number % 2:
@@ -92,5 +95,72 @@ def test_the_second_search_adds_what_it_finds(
     # The described misconception itself is found: the name is an entry of the bank.
     wanted = names.index(texts[queries[0].key])
     assert job.bank[wanted].id in found[0].ids[:8].tolist()
-    assert described_candidates(one, chosen, pool, queries, before, name="x", held_out=True) == found
+    assert described_candidates(one, chosen, pool, queries, before, name="x", held_out=True).rankings == found
     assert writer.calls == 1
+
+
+SHORT = ("engines.short.kind=vllm", "engines.short.max_model_len=1000")
+
+
+@pytest.mark.parametrize(("short", "room"), [(False, 4096), (True, 904)])
+def test_a_description_fits_behind_its_prompt(
+    tiny_job: Callable[..., Job], tiny_lm: Path, short: bool, room: int
+) -> None:
+    job = tiny_job(*(SHORT if short else ()))
+    engine = "short" if short else "transformers"
+    chosen = RerankerSettings(kind="listwise", model=str(tiny_lm), candidates=5, describe=True, engine=engine)
+    assert description_room(chosen, job) == room
+    long = chosen.model_copy(update={"prompt": PromptSettings(max_tokens=8192)})  # all positions of the model
+    assert description_room(long, job) == min(room if short else 10_000, 8192 - 96)
+    query = job.queries(job.test)[0]
+    wordy = replace(query, question=replace(query.question, text="so " * 9000))
+    ids, cut = description_prompts(job, long)(wordy)
+    assert len(ids) == description_room(long, job) and cut > 0
+
+
+def test_no_room_for_a_question_is_told(tiny_job: Callable[..., Job], tiny_lm: Path) -> None:
+    job = tiny_job("engines.short.kind=vllm", "engines.short.max_model_len=90")
+    chosen = RerankerSettings(kind="listwise", model=str(tiny_lm), candidates=5, describe=True, engine="short")
+    with pytest.raises(InputError, match=r"raise engines\.short\.max_model_len"):
+        description_prompts(job, chosen)
+
+
+class After:
+    """A deadline that comes after so many batches."""
+
+    def __init__(self, batches: int) -> None:
+        self.batches = batches
+        self.told: list[tuple[int, int]] = []
+
+    def __call__(self) -> bool:
+        return len(self.told) >= self.batches
+
+    def finished(self, done: int, of: int) -> None:
+        self.told.append((done, of))
+
+
+def test_a_deadline_stops_the_writing_and_a_later_run_goes_on(
+    tiny_job: Callable[..., Job], tiny_model: Path, tiny_lm: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = tiny_job()
+    one = StageOneRun(job, Stages(folder=tmp_path / "work"), job.train, given=locate_model(str(tiny_model)))
+    writer = Writer([entry.name for entry in job.bank])
+    chosen = RerankerSettings(
+        kind="listwise", model=str(tiny_lm), candidates=5, describe=True, describe_extra=3, batch_queries=4
+    )
+    pool = EnginePool(lambda key: writer)  # type: ignore[arg-type,return-value]
+    queries, before = one.plan.queries, one.validation_candidates()
+    deadline = After(2)
+    found = described_candidates(one, chosen, pool, queries, before, name="x", held_out=True, deadline=deadline)
+    assert writer.calls == 2 and deadline.told == [(4, len(queries)), (8, len(queries))]
+    assert found.unreached == tuple(query.key for query in queries[8:])
+    assert f"{len(queries) - 8} of {len(queries)} queries were not described in time" in caplog.text
+    changed = [first != second for first, second in zip(before, found.rankings, strict=True)]
+    assert any(changed[:8]) and not any(changed[8:])
+    assert not (tmp_path / "work" / "descriptions-x.json").exists()
+
+    whole = described_candidates(one, chosen, pool, queries, before, name="x", held_out=True)
+    assert whole.unreached == () and writer.calls == 3  # the rest in one call: nothing is written twice
+    assert whole.rankings[:8] == found.rankings[:8]
+    assert not (tmp_path / "work" / "descriptions-x.part.json").exists()
+    assert len(json.loads((tmp_path / "work" / "descriptions-x.json").read_text(encoding="utf-8"))) > 8 // 2

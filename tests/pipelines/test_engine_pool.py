@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import numpy as np
@@ -58,17 +59,32 @@ def test_an_engine_opens_when_it_is_first_asked_and_stays(pool: EnginePool, even
 def test_another_engine_takes_its_place_and_counts_go_on(pool: EnginePool, events: list[str]) -> None:
     a, b = PooledEngine(pool, key("a")), PooledEngine(pool, key("b"))
     a.score([[1]], [[3]])
-    b.open()
+    b.score([[1]], [[3]])
+    assert (a.is_open, b.is_open) == (False, True)
     a.score([[1, 1, 1]], [[3]])
     a.generate([[1]], max_tokens=5)
     pool.close()
     pool.close()
     assert events == ["open a", "close a", "open b", "close b", "open a", "close a"]
     assert (a.stats.prompts, a.stats.prompt_tokens, a.stats.seconds) == (3, 4, 2.0)
-    assert b.stats.prompts == 0
+    assert b.stats.prompts == 1
 
 
 def test_one_store_a_file(pool: EnginePool, tmp_path: Path) -> None:
     one = pool.store(tmp_path / "scores.jsonl", "e")
     assert pool.store(tmp_path / "scores.jsonl", "e") is one
     assert pool.store(tmp_path / "others.jsonl", "e") is not one
+
+
+def test_the_time_that_opening_took_is_kept(events: list[str]) -> None:
+    def slow(key: EngineKey) -> Counting:
+        time.sleep(0.05)
+        return Counting(key.folder.name, events)
+
+    pool = EnginePool(slow)  # type: ignore[arg-type]
+    pool.engine(key("a"))
+    once = pool.opening_seconds
+    pool.engine(key("a"))
+    assert once >= 0.05 and pool.opening_seconds == once
+    pool.engine(key("b"))
+    assert pool.opening_seconds >= 0.1

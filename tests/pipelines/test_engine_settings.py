@@ -2,7 +2,7 @@ import pytest
 
 from core.config import load_config
 from core.errors import ConfigError
-from pipelines.engine_settings import EngineSettings
+from pipelines.engine_settings import _READ_BY, EngineSettings
 
 
 def test_the_default_is_the_reference():
@@ -32,7 +32,16 @@ def test_vllm_options_go_by_their_own_names():
         (["quantization=awq"], "knows quantization none and bitsandbytes"),
         (["load_format=dummy"], "load_format"),
         (["workers=2"], "workers"),
+        (
+            ["tensor_parallel_size=8"],
+            "tensor_parallel_size is not read by an engine of kind 'transformers'",
+        ),
+        (["kind=vllm", "batch_tokens=5"], "batch_tokens is not read by an engine of kind 'vllm', only by transformers"),
+        (["kind=vllm", "device=cpu"], "device is not read by an engine of kind 'vllm'"),
+        (["kind=vllm", "retries=1"], "retries is not read by an engine of kind 'vllm', only by vllm-server"),
+        (["kind=vllm-server", "base_url=http://x/v1", "seed=1"], "seed is not read by an engine of kind 'vllm-server'"),
         (["kind=vlm"], "vllm"),
+        (["kind=vllm", "worker_timeout_seconds=0"], "greater than 0|> 0"),
         (["kind=vllm", "gpu_memory_utilization=1.5"], "less than or equal to 1|<= 1"),
         (["kind=vllm", "tensor_paralel_size=2"], "did you mean 'tensor_parallel_size'"),
     ],
@@ -40,3 +49,23 @@ def test_vllm_options_go_by_their_own_names():
 def test_what_cannot_be_is_refused(overrides, message):
     with pytest.raises(ConfigError, match=message):
         load_config(EngineSettings, None, overrides)
+
+
+def test_all_that_is_not_read_is_told_at_once():
+    with pytest.raises(ConfigError) as caught:
+        load_config(EngineSettings, None, ["tensor_parallel_size=8", "workers=2", "quantization=awq", "retries=1"])
+    for word in ("tensor_parallel_size", "workers", "awq", "retries"):
+        assert word in str(caught.value)
+
+
+def test_every_setting_has_its_kinds():
+    """A new setting must say which engine reads it."""
+    always = {"kind", "dtype", "quantization", "base_url"}
+    assert set(_READ_BY) | always == set(EngineSettings.model_fields)
+    assert not set(_READ_BY) & always
+
+
+def test_a_servers_table_may_tell_the_plan_what_it_runs_on():
+    told = ["tensor_parallel_size=2", "quantization=fp8", "max_model_len=4104", "enable_prefix_caching=false"]
+    made = load_config(EngineSettings, None, ["kind=vllm-server", "base_url=http://x/v1", *told])
+    assert (made.tensor_parallel_size, made.quantization) == (2, "fp8")

@@ -1,7 +1,17 @@
 import pytest
 
 from pipelines.cost_model import EEDI, SHAPES
-from pipelines.estimates import Setting, Workload, estimate, largest_that_fits, plan_table, setting_text
+from pipelines.estimates import (
+    Setting,
+    Workload,
+    estimate,
+    largest_that_fits,
+    plan_table,
+    setting_text,
+    stage_one_estimate,
+    stage_two_estimates,
+    stages_table,
+)
 
 WORK = Workload(queries=3000, validation=600, candidates=25, orders=2)
 
@@ -55,3 +65,36 @@ def test_precise_weights_are_preferred_where_they_fit() -> None:
     assert (plan.work.candidates, plan.work.orders) == (25, 2)
     tight = largest_that_fits("h200", WORK, limit=plan.seconds - 1, shapes=[SHAPES["32B"]])
     assert tight is not None and tight.setting.quantisation == "bf16" and tight.work.orders == 1
+
+
+def test_engines_side_by_side_score_faster_but_not_on_one_cpu() -> None:
+    four = Setting(shape=SHAPES["7B"], device="a100", quantisation="bf16", engines=4)
+    one = Setting(shape=SHAPES["7B"], device="a100", quantisation="bf16")
+    assert four.query_seconds(WORK)[0] == pytest.approx(one.query_seconds(WORK)[0] / 4)
+    assert "on 4 engines of a100" in setting_text(estimate(four, WORK))
+    small = SHAPES["0.5B"]
+    cores = [Setting(shape=small, device="cpu", quantisation="float32", engines=n).query_seconds(WORK) for n in (1, 4)]
+    assert cores[0] == cores[1]
+
+
+def test_windows_and_pairs_are_counted() -> None:
+    windows = Workload(queries=1, validation=1, candidates=10, orders=2, windows=5)
+    assert windows.query_tokens == pytest.approx(146 + 5 * 2 * 10 * 16.7)
+    pairs = Workload(queries=1, validation=1, candidates=10, orders=1, kind="pointwise")
+    assert pairs.query_tokens == EEDI.pairs(10) > EEDI.query(10, 1)
+    setting = Setting(shape=SHAPES["7B"], device="a100", quantisation="bf16")
+    assert "in 5 windows of 10 candidates" in setting_text(estimate(setting, windows))
+    assert "10 candidates, a prompt each" in setting_text(estimate(setting, pairs))
+
+
+def test_what_was_asked_is_taken_where_it_fits() -> None:
+    asked = Workload(queries=3000, validation=600, candidates=30, orders=2)
+    plan = largest_that_fits("h200", asked, limit=36000, shapes=[SHAPES["7B"]], precisions=["fp8"])
+    assert plan is not None and plan.work == asked and plan.setting.quantisation == "fp8"
+
+
+def test_the_stages_of_a_cascade_are_put_together() -> None:
+    setting = Setting(shape=SHAPES["7B"], device="a100", quantisation="bf16")
+    stages = [stage_one_estimate("a100"), *stage_two_estimates(setting, WORK)]
+    assert tuple(stages) == estimate(setting, WORK).stages
+    assert stages_table(stages) == plan_table(estimate(setting, WORK))

@@ -6,12 +6,14 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 
-from core.tables import read_rankings
+from core.records import Question
+from core.tables import read_rankings, write_questions
 from pipelines.end_to_end import main
 
 Invoke = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -110,8 +112,8 @@ def test_another_engine_setting_that_only_costs_time_scores_nothing_anew(
     other = ranked("--reranker", "mine", *more, *sets(orders="ascending"))
     assert other.returncode == 0
     assert re.search(r"reranked-mine-\w+.parquet: made again, since these keys differ: orders", other.stderr)
-    # The ascending order was stored already: the engine is opened, but has nothing to do.
-    assert "opening the engine" in other.stderr
+    # The ascending order was stored already: the engine has nothing to do, and stays closed.
+    assert "opening the engine" not in other.stderr
 
 
 def test_pointwise_by_its_spec(ranked: Invoke, tiny_lm: Path, tmp_path: Path) -> None:
@@ -171,6 +173,7 @@ def test_adaptive_orders_are_fitted_on_the_held_out_part(ranked: Invoke, tiny_lm
     assert adaptive["curve"][0][0] == 0.0 and adaptive["curve"][-1][0] == 1.0
     facts = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((tmp_path / "out").glob("facts-*.json"))]
     test, held_out = facts
+    assert len(adaptive["halves"]) == 2 and "policy" not in adaptive["halves"][0]
     assert held_out["prompts"] == 2 * held_out["queries"]
     assert test["prompts"] < 2 * test["queries"]
     assert "Adaptive orders: mine" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
@@ -203,3 +206,79 @@ def test_faults_of_language_models_are_told_before_any_cost(
     late = invoke(main, *given, "--reranker", "mine", *sets(kind="listwise", model=tiny_lm, adapter=tmp_path))
     assert late.returncode == 2 and "adapter_config.json" in late.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_what_was_cut_is_in_metrics_and_report_also_where_scores_are_reused(
+    ranked: Invoke, tiny_lm: Path, tmp_path: Path
+) -> None:
+    more = sets(kind="pointwise", model=tiny_lm, candidates=2)
+    first = ranked("--reranker", "mine", *more)
+    assert first.returncode == 0, first.stderr
+    assert numbers_of(tmp_path / "out")["cut"]["reranked"]["cut_queries"] == 0  # type: ignore[index]
+    tight = sets(kind="pointwise", model=tiny_lm, candidates=2, prompt__max_tokens=237)  # the least that passes is 236
+    for told in ("pointwise: the question was cut in", "tokens in all"):
+        done = ranked("--reranker", "mine", *tight)
+        assert done.returncode == 0, done.stderr
+        assert told in done.stderr
+        cut = numbers_of(tmp_path / "out")["cut"]
+        assert isinstance(cut, dict)
+        for name, people in (("validation_reranked", "held-out queries"), ("reranked", "test queries")):
+            assert 0 < cut[name]["cut_queries"] <= cut[name]["queries"] and cut[name]["cut_tokens"] > 0
+            page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+            assert f"{people} whose question was cut in its middle" in page
+            assert f"{people}, " in page and "tokens a query" in page
+
+
+def test_prompts_without_room_are_told_before_stage_one(
+    tmp_path: Path, tiny_files: Files, tiny_config: Path, tiny_model: Path, tiny_lm: Path, invoke: Invoke
+) -> None:
+    named = ["--train", tiny_files.train, "--misconceptions", tiny_files.misconceptions, "--test", tiny_files.test]
+    given = [*named, "--config", tiny_config, "--retriever", tiny_model, "--output", tmp_path / "out"]
+    more = sets(kind="listwise", model=tiny_lm, candidates=25, prompt__max_tokens=400)
+    done = invoke(main, *given, "--reranker", "mine", *more)
+    assert done.returncode == 2
+    assert "25 candidates, the instruction and the question at its shortest can take" in done.stderr
+    assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+
+
+def test_without_test_labels_the_numbers_are_those_of_the_policy_and_all_orders_have_a_row(
+    ranked: Invoke, tiny_lm: Path, tmp_path: Path, tiny_questions: tuple[list[Question], list[Question]]
+) -> None:
+    bare = tmp_path / "bare.csv"
+    write_questions(bare, [replace(question, labels=((), (), (), ())) for question in tiny_questions[1]])
+    more = sets(kind="listwise", model=tiny_lm, candidates=25, bias_sample=8, adaptive__mode="fitted", weights="[1.0]")
+    done = ranked("--test", bare, "--reranker", "mine", *more, *sets(adaptive__tolerance=1.0))
+    assert done.returncode == 0, done.stderr
+    numbers = numbers_of(tmp_path / "out")
+    runs = numbers["runs"]
+    assert isinstance(runs, dict)
+    assert runs["reranked (mine)"] != runs["reranked (mine), all orders"]
+    bias = numbers["bias"]
+    assert isinstance(bias, dict) and bias["queries_in_several_orders"] == bias["queries"]  # before: every order
+    assert numbers["time_limit"] is None
+
+
+def test_too_little_time_is_told_before_the_run_and_lowers_the_orders(
+    ranked: Invoke, tiny_lm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipelines.pace import TimeShares
+
+    monkeypatch.setattr(TimeShares, "left", lambda shares: 1e-3)  # after the held-out part the time is nearly over
+    more = sets(kind="listwise", model=tiny_lm, candidates=8, bias_sample=0)
+    done = ranked("--reranker", "mine", *more, "--time-limit", "20m")
+    assert done.returncode == 0, done.stderr
+    assert "held-out queries reranked at" in done.stderr  # each batch tells what is left
+    numbers = numbers_of(tmp_path / "out")
+    told = numbers["time_limit"]
+    assert isinstance(told, dict)
+    assert (told["fewer_orders"]["orders_of_the_table"], told["fewer_orders"]["orders_asked"]) == (2, 1)
+    assert numbers["unreached"] == {}
+    assert "asked in one order instead of 2, for the time limit" in (tmp_path / "out" / "report.html").read_text(
+        encoding="utf-8"
+    )
+
+
+def test_help_says_what_is_not_limited(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "Not limited: stage 1 (training and search)" in " ".join(capsys.readouterr().out.split())

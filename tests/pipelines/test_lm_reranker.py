@@ -134,8 +134,10 @@ def test_what_scores_depend_on_and_what_not(tiny_job: Callable[..., Job], listwi
     ):
         assert made(job, **changes) != plain, changes
     assert made(job, batch_queries=3, bias_sample=1, weights=(1.0,), fusion="score") == plain
-    assert made(tiny_job('engines.transformers.dtype="bfloat16"')) != plain
+    assert made(tiny_job('engines.transformers.dtype="float16"')) != plain
     assert made(tiny_job("engines.transformers.batch_tokens=99")) == plain
+    auto = plain["engine"]["dtype"]  # type: ignore[index]
+    assert made(tiny_job(f'engines.transformers.dtype="{auto}"')) == plain  # `auto` is told as it turns out
 
 
 def test_tables_of_one_model_share_their_stored_scores(
@@ -144,7 +146,7 @@ def test_tables_of_one_model_share_their_stored_scores(
     pool = EnginePool()
     one = score_store(job, listwise, tmp_path, pool)
     assert score_store(job, listwise.model_copy(update={"orders": "ascending"}), tmp_path, pool) is one
-    other = tiny_job('engines.transformers.dtype="bfloat16"')
+    other = tiny_job('engines.transformers.dtype="float16"')
     assert score_store(other, listwise, tmp_path, pool) is not one
 
 

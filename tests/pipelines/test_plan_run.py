@@ -1,5 +1,4 @@
-import argparse
-import json
+import logging
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -7,15 +6,14 @@ from pathlib import Path
 import pytest
 
 from core.errors import InputError
-from pipelines.engine_settings import EngineSettings
-from pipelines.plan_run import (
-    _work,
-    device_present,
-    main,
-    quantisation_of,
-    reads_a_prefix_once,
-    shape_named,
-)
+from core.models import locate_model
+from pipelines.job import Job
+from pipelines.plan_run import main, tell_plan
+from pipelines.reranker_settings import RerankerSettings
+from pipelines.stage_one_run import StageOneRun
+from pipelines.stage_two_run import StageTwoRun
+from pipelines.stages import Stages
+from pipelines.time_limit import TimeLimit
 
 Invoke = Callable[..., "subprocess.CompletedProcess[str]"]
 CONFIGS = Path(__file__).parents[2] / "pipelines" / "configs"
@@ -65,7 +63,7 @@ def test_the_laptops_config_is_planned_for_a_cpu(invoke: Invoke) -> None:
         (["--gpu", "t4", "--model", "big"], "expected a size such as 7B"),
         (["--gpu", "t4", "--queries", "0"], "--queries: expected at least 1"),
         (["--gpu", "t4", "--gpus", "0"], "--gpus: expected at least 1"),
-        (["--gpu", "t4", "--reranker", "gone"], "expected a listwise or pointwise table"),
+        (["--gpu", "t4", "--reranker", "gone"], "expected a listwise or pointwise table of --config, or a cascade"),
     ],
 )
 def test_bad_options_are_refused(invoke: Invoke, given: list[str], words: str) -> None:
@@ -73,56 +71,72 @@ def test_bad_options_are_refused(invoke: Invoke, given: list[str], words: str) -
     assert done.returncode == 2 and words in done.stderr
 
 
-def test_an_engine_without_a_prefix_cache_reads_the_question_in_every_order() -> None:
-    settings = [EngineSettings(), EngineSettings(kind="vllm", enable_prefix_caching=False), EngineSettings(kind="vllm")]
-    assert [reads_a_prefix_once(engine) for engine in settings] == [False, False, True]
-    options = argparse.Namespace(queries=10, validation_queries=5, candidates=25, orders=2)
-    told = [_work(options, None, engine).query_tokens for engine in settings]
-    assert told == pytest.approx([2 * 146 + 50 * 16.7, 2 * 146 + 50 * 16.7, 146 + 50 * 16.7])
+def sets(*values: str) -> list[str]:
+    return [part for value in values for part in ("--set", value)]
 
 
-def test_shapes_by_name_and_by_folder(tmp_path: Path) -> None:
-    assert shape_named("Qwen/Qwen2.5-32B-Instruct-AWQ").name == "32B"
-    assert shape_named("bundled:SmolLM2-135M-Instruct").name == "135M"
-    assert shape_named("x/Model-24B").parameters == 24e9
-    config = {
-        "hidden_size": 8,
-        "num_hidden_layers": 2,
-        "intermediate_size": 16,
-        "num_attention_heads": 2,
-        "vocab_size": 10,
-    }
-    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    # 2 × (q, k, v, o: 4 × 8 × 8; gate, up, down: 3 × 8 × 16) + embedding and head: 2 × 10 × 8
-    assert shape_named(str(tmp_path)).parameters == 2 * (4 * 64 + 3 * 128) + 160
-    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(InputError, match="Llama-like"):
-        shape_named(str(tmp_path))
+def test_engines_side_by_side_share_the_queries(invoke: Invoke) -> None:
+    table = sets("rerankers.mine.kind=listwise", "rerankers.mine.model=x/y-7B", "rerankers.mine.engine=gpus")
+    engine = sets("engines.gpus.kind=vllm", "engines.gpus.workers=4", "engines.gpus.tensor_parallel_size=2")
+    done = invoke(main, "--gpu", "a100", "--reranker", "mine", *table, *engine)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("7B bf16 on 4 engines of 2 × a100, 25 candidates, 2 orders")
+    alone = invoke(main, "--gpu", "a100", "--reranker", "mine", *table, *engine, "--set", "engines.gpus.workers=1")
+    speeds = [float(text.stdout.partition(": ")[2].partition(" queries/s")[0]) for text in (done, alone)]
+    assert speeds[0] == pytest.approx(4 * speeds[1], rel=0.01)
 
 
-@pytest.mark.parametrize(
-    ("engine", "model", "device", "found"),
-    [
-        (EngineSettings(kind="vllm", quantization="fp8"), "x/y-32B", "h200", "fp8"),
-        (EngineSettings(kind="vllm"), "x/y-32B-AWQ", "h200", "awq"),
-        (EngineSettings(kind="vllm"), "x/y-32B", "h200", "bf16"),
-        (EngineSettings(dtype="float32"), "x/y-32B", "h200", "float32"),
-        (EngineSettings(), "x/y-32B", "cpu", "float32"),
-        (None, "x/y-7B-FP8", "h100", "fp8"),
-    ],
-)
-def test_weights_as_config_and_name_tell(engine: EngineSettings | None, model: str, device: str, found: str) -> None:
-    assert quantisation_of(engine, model, device) == found
+def test_a_cascade_is_planned_stage_by_stage(invoke: Invoke) -> None:
+    wide = sets("rerankers.wide.kind=pointwise", "rerankers.wide.model=x/y-0.5B", "rerankers.wide.candidates=50")
+    small = sets("rerankers.small.kind=listwise", "rerankers.small.model=x/y-14B", "rerankers.small.candidates=25")
+    stages = '[{reranker="wide",first=1,last=50},{reranker="small",first=8,last=17}]'
+    own = sets("rerankers.all.kind=cascade", f"rerankers.all.stages={stages}", "rerankers.all.candidates=50")
+    done = invoke(main, "--gpu", "h200", "--reranker", "all", *wide, *small, *own, "--time-limit", "9h")
+    assert done.returncode == 0, done.stderr
+    assert "wide: 0.5B bf16 on h200, 50 candidates, a prompt each" in done.stdout
+    assert "small: 14B bf16 on h200, 10 candidates, 2 orders" in done.stdout  # its stretch, not its table's candidates
+    assert "wide: test queries" in done.stdout and "small: test queries" in done.stdout
+    assert "the cascade above fits" in done.stdout
+    refused = invoke(main, "--gpu", "h200", "--reranker", "all", *wide, *small, *own, "--model", "7B")
+    assert refused.returncode == 2 and "--model: a cascade's stages have their own" in refused.stderr
 
 
-def test_the_device_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
+def test_counts_of_the_command_line_stand_in_place_of_the_tables(invoke: Invoke) -> None:
+    table = sets("rerankers.mine.kind=listwise", "rerankers.mine.model=x/y-7B")
+    done = invoke(main, "--gpu", "h200", "--reranker", "mine", *table, "--candidates", 10, "--orders", 1)
+    assert done.stdout.startswith("7B bf16 on h200, 10 candidates, 1 order:"), done.stderr
 
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert device_present() == "cpu"
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "NVIDIA H200")
-    assert device_present() == "h200"
-    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Something New")
-    with pytest.raises(InputError, match="not in the cost model"):
-        device_present()
+
+@pytest.fixture
+def two(tiny_job: Callable[..., Job], tiny_model: Path, tiny_lm: Path, tmp_path: Path) -> StageTwoRun:
+    job = tiny_job()
+    one = StageOneRun(job, Stages(folder=tmp_path / "work"), job.train, given=locate_model(str(tiny_model)))
+    return StageTwoRun(one, "mine", chosen=RerankerSettings(kind="listwise", model=str(tiny_lm)))
+
+
+def test_a_run_that_will_not_fit_is_told_what_would(
+    two: StageTwoRun, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("pipelines.plan_run.device_present", lambda engine: "t4")
+    with caplog.at_level(logging.INFO):
+        tell_plan(two, 10**9, TimeLimit(seconds=6000))
+    assert "plan for mine, time limit 1 h 40 min (estimated)" in caplog.text
+    assert "more than the time limit: what fits is tiny-lm bf16 on t4, " in caplog.text
+    caplog.clear()
+    tell_plan(two, 10**9, TimeLimit(seconds=10))
+    assert "no setting of this model fits it" in caplog.text
+    caplog.clear()
+    tell_plan(two, 10, TimeLimit(seconds=1e7))
+    assert "more than the time limit" not in caplog.text
+
+
+def test_a_gpu_outside_the_table_is_told(
+    two: StageTwoRun, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def unknown(engine: object) -> str:
+        raise InputError("this machine's GPU, Some GPU, is not in the cost model")
+
+    monkeypatch.setattr("pipelines.plan_run.device_present", unknown)
+    tell_plan(two, 10, TimeLimit(seconds=1e7))
+    assert "no plan before the run, it goes by the speed that it measures: this machine's GPU, Some GPU" in caplog.text
+    assert caplog.records[-1].levelname == "WARNING"

@@ -9,7 +9,7 @@ from core.records import Misconception, Query, Ranking
 from pipelines.engine_pool import EnginePool
 from pipelines.job import Job
 from pipelines.rerank_scores import TEST, VALIDATION, RerankScores
-from pipelines.reranker_settings import RerankerSettings
+from pipelines.reranker_settings import PromptSettings, RerankerSettings
 from pipelines.stage_one_run import StageOneRun
 from pipelines.stages import Stages
 from pipelines.time_limit import TimeLimit, no_limit
@@ -87,7 +87,7 @@ def test_a_deadline_keeps_what_was_finished_and_no_artifact(
     assert 0 < sum(map(bool, reached)) < len(queries) and set(reached) == {0, 5}
     left_out = made.unfinished[VALIDATION].unreached
     assert len(left_out) == reached.count(0)
-    assert "the 60 test queries take about" in caplog.text
+    assert "then the 60 test queries about" in caplog.text
     assert not list(one.stages.folder.glob("validation_reranked-*"))
     assert made.reranked(VALIDATION, queries, made.validation_candidates()) == found  # not scored twice in a run
     assert one.stages.records[-1].name.endswith("(stopped)")
@@ -125,6 +125,7 @@ def test_held_out_queries_get_their_share_of_the_time(
 ) -> None:
     late = Late()
     monkeypatch.setattr("pipelines.rerank_scores.open_reranker", lambda *_, **__: late)
+    monkeypatch.setattr("pipelines.rerank_scores.opening_ahead", lambda *_: 0.0)
     now = [0.0]
     made = scores(one, tiny_lm, limit=TimeLimit(seconds=1000, reserve=0, clock=lambda: now[0]))
     queries = one.plan.queries
@@ -142,3 +143,67 @@ def test_held_out_queries_get_their_share_of_the_time(
     assert rest is not None and not rest()
     now[0] = 1000.0
     assert rest()
+
+
+def test_reused_scores_tell_what_was_cut(one: StageOneRun, tiny_lm: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def asked() -> RerankScores:
+        return scores(one, tiny_lm, kind="pointwise", candidates=2, prompt=PromptSettings(max_tokens=237))
+
+    made = asked()
+    queries, candidates = one.plan.queries, made.validation_candidates()
+    made.reranked(VALIDATION, queries, candidates)
+    facts = made.all_facts()[VALIDATION]
+    told = f"the question was cut in {facts.cut_queries} of {len(queries)} queries, by {facts.cut_tokens} tokens in all"
+    assert facts.cut_queries > 0 and told not in caplog.text
+    asked().reranked(VALIDATION, queries, candidates)
+    assert told in caplog.text
+    assert list(made.all_facts()) == [VALIDATION]
+
+
+def test_an_engine_that_would_open_too_late_is_not_opened(
+    one: StageOneRun, tiny_lm: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("pipelines.rerank_scores.opening_ahead", lambda *_: 3600.0)
+    made = scores(one, tiny_lm, limit=TimeLimit(seconds=1800, reserve=0))
+    made.pool = EnginePool(lambda key: pytest.fail("there is no time to open it"))
+    found = made.reranked(VALIDATION, one.plan.queries, made.validation_candidates())
+    assert not any(len(ranking) for ranking in found)
+    assert caplog.text.count("the engine is not opened: that takes about 1 h 00 min") == 1
+    assert made.time.left() == 0
+
+
+class Slow:
+    """A reranker that cannot stop early; its clock goes on by a second a query."""
+
+    def __init__(self, now: list[float]) -> None:
+        self.now = now
+
+    def rerank(
+        self, queries: Sequence[Query], candidates: Sequence[Ranking], bank: Sequence[Misconception]
+    ) -> list[Ranking]:
+        self.now[0] += len(queries)
+        return list(candidates)
+
+
+def test_a_reranker_that_cannot_stop_is_given_some_queries_at_a_time(
+    one: StageOneRun, tiny_lm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("pipelines.rerank_scores.open_reranker", lambda *_, **__: Slow(now))
+    monkeypatch.setattr("pipelines.rerank_scores.opening_ahead", lambda *_: 0.0)
+    limit = TimeLimit(seconds=23, reserve=0, clock=lambda: now[0])
+    made = scores(one, tiny_lm, limit=limit, batch_queries=5, kind="pointwise")
+    candidates = made.validation_candidates()
+    found = made.reranked(TEST, one.plan.queries, candidates)
+    # Batches of 5 s: after the fourth, 3 s are left, too few for a fifth.
+    assert [len(ranking) > 0 for ranking in found] == [True] * 20 + [False] * (len(candidates) - 20)
+    assert now[0] == 20
+
+
+def test_what_is_made_already_is_known(one: StageOneRun, tiny_lm: Path) -> None:
+    made = scores(one, tiny_lm)
+    queries, candidates = one.plan.queries, made.validation_candidates()
+    assert not made.is_made(TEST, queries, candidates, None)
+    made.reranked(TEST, queries, candidates)
+    assert made.is_made(TEST, queries, candidates, None)
+    assert not made.is_made(TEST, queries, candidates, AdaptivePolicy(threshold=0.0, slot_bias={}))

@@ -1,9 +1,14 @@
+from typing import get_args
+
 import pytest
 
 from core.config import load_config
 from core.errors import ConfigError
-from pipelines.reranker_settings import RerankerSettings
+from pipelines.reranker_settings import MOST_LABELS, PromptSettings, RerankerSettings
 from pipelines.settings import Settings
+from rerank.labels import ALPHABETS
+from rerank.orders import OrderKind
+from rerank.prompt_template import QUESTION_FIELDS, QuestionField
 
 
 def table(**values: object) -> list[str]:
@@ -51,6 +56,12 @@ def test_how_many_orders(values: dict[str, object], orders: int) -> None:
         ({"kind": "pointwise", "orders": "ascending"}, "'orders' is not read by a reranker of kind 'pointwise'"),
         ({"kind": "pointwise", "prompt__none_label": "true"}, "none_label is not read"),
         ({"max_length": 99}, "'max_length' is not read by a reranker of kind 'listwise'"),
+        ({"batch_size": 9}, "'batch_size' is not read by a reranker of kind 'listwise'"),
+        ({"kind": "cross-encoder", "batch_queries": 9}, "'batch_queries' is not read by a reranker of kind 'cross"),
+        ({"kind": "cross-encoder", "fit_temperature": "false"}, "'fit_temperature' is not read by"),
+        ({"kind": "cross-encoder", "describe_extra": 3}, "'describe_extra' is not read by"),
+        ({"kind": "pointwise", "bias_sample": 3}, "'bias_sample' is not read by a reranker of kind 'pointwise'"),
+        ({"orders": "cyclic", "order_count": 63}, "order_count"),
         ({"engine": "vlm"}, "no table .engines.vlm."),
         ({"prompt__fields": '["question"]'}, "'incorrect' among them"),
         ({"adaptive__mode": "sometimes"}, "adaptive.mode"),
@@ -113,3 +124,16 @@ def test_a_cascade_names_tables_that_are_none() -> None:
     with pytest.raises(ConfigError, match="last above first"):
         turned = '[{reranker = "mine", first = 10, last = 5}]'
         load_config(Settings, None, [*table(), "rerankers.all.kind=cascade", f"rerankers.all.stages={turned}"])
+
+
+def test_literals_of_the_config_are_those_of_the_parts() -> None:
+    """A new alphabet, order or field is added in one place."""
+    fields = PromptSettings.model_fields
+    assert set(get_args(fields["alphabet"].annotation)) == set(ALPHABETS)
+    assert RerankerSettings.model_fields["orders"].annotation is OrderKind
+    assert fields["fields"].annotation == tuple[QuestionField, ...] and fields["fields"].default == QUESTION_FIELDS
+    assert max(map(len, ALPHABETS.values())) == MOST_LABELS
+    for name, alphabet in ALPHABETS.items():
+        read(candidates=len(alphabet), prompt__alphabet=name)
+        with pytest.raises(ConfigError, match=f"there are {len(alphabet)} labels"):
+            read(candidates=len(alphabet) + 1, prompt__alphabet=name)

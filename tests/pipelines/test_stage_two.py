@@ -13,6 +13,7 @@ from core.records import Misconception, Query, Ranking
 from eval.splits import seen_labels
 from pipelines.job import Job
 from pipelines.plan import Plan, make_plan
+from pipelines.reranker_settings import PromptSettings
 from pipelines.settings import RerankerSettings, Settings
 from pipelines.stage_two import (
     StageTwoWeights,
@@ -26,6 +27,7 @@ from pipelines.stage_two import (
     reranker_query_text,
     reranker_texts_hash,
     resolve_reranker,
+    tempered_rankings,
 )
 from rerank.identity import IdentityReranker
 
@@ -243,3 +245,29 @@ def test_a_half_is_fitted_on_its_own_rows_alone(job: Job, plan: Plan) -> None:
 def test_queries_of_the_plan_are_labelled(plan: Plan) -> None:
     assert all(isinstance(query, Query) and query.labels for query in plan.queries)
     assert set(plan.half) == {0, 1}
+
+
+def test_a_candidate_alone_tells_nothing_of_none_of_these(job: Job, plan: Plan) -> None:
+    """It was not asked about: a probability of 1 - 1 for "none of these" would pull the temperature to its edge."""
+    chosen = RerankerSettings(kind="listwise", model="x", prompt=PromptSettings(none_label=True), weights=(1.0,))
+    others = [id for id in range(10_000, 10_010) if id not in {label for q in plan.queries for label in q.labels}]
+    generator = np.random.default_rng(0)
+    full, lone = [], []
+    for row, query in enumerate(plan.queries):
+        logits = np.append(generator.normal(size=4) + np.array([1.0, 0.0, 0.0, 0.0]), 0.0)
+        logprobs = logits - np.log(np.exp(logits).sum())
+        full.append(Ranking.from_scores(query.key, [query.labels[0], *others[:3]], logprobs[:4]))
+        # Every third list holds one candidate, which is not the truth: "none of these" would have been right.
+        lone.append(Ranking.from_scores(query.key, others[:1], [0.0]) if row % 3 == 0 else full[-1])
+    few = replace(
+        plan,
+        queries=tuple(query for row, query in enumerate(plan.queries) if row % 3),
+        unseen=tuple(flag for row, flag in enumerate(plan.unseen) if row % 3),
+        half=tuple(half for row, half in enumerate(plan.half) if row % 3),
+    )
+    kept = [ranking for row, ranking in enumerate(full) if row % 3]
+    without = fit_stage_two(job, few, chosen, kept, kept, half=None, seen=seen_labels(plan.fit))
+    found = fit_stage_two(job, plan, chosen, lone, lone, half=None, seen=seen_labels(plan.fit))
+    assert found.temperature == without.temperature != 1.0
+    assert tempered_rankings(chosen, lone, 3.0)[0] == lone[0]
+    assert tempered_rankings(chosen, lone, 3.0)[1] != lone[1]

@@ -11,10 +11,13 @@ from core.models import locate_model
 from core.records import Misconception, Query, Ranking
 from eval.splits import seen_labels
 from pipelines.job import Job, fingerprints
+from pipelines.rerank_scores import TEST
+from pipelines.reranker_settings import AdaptiveSettings, RerankerSettings
 from pipelines.stage_one_run import StageOneRun
 from pipelines.stage_two import StageTwoWeights, reranker_texts_hash
 from pipelines.stage_two_run import StageTwoRun
 from pipelines.stages import Stages
+from pipelines.time_limit import TimeLimit
 
 
 @pytest.fixture(scope="module")
@@ -202,3 +205,79 @@ def test_a_real_cross_encoder_scores_the_candidates(one: StageOneRun, models: tu
     for ranking, first in zip(reranked, one.validation_candidates(), strict=True):
         assert sorted(ranking.ids.tolist()) == sorted(first.ids[:25].tolist())
         assert np.exp(ranking.scores).sum() == pytest.approx(1.0)
+
+
+def listwise(one: StageOneRun, model: Path, *, limit: TimeLimit | None = None, **changes: object) -> StageTwoRun:
+    chosen = RerankerSettings(kind="listwise", model=str(model), candidates=5, bias_sample=0).model_copy(update=changes)
+    return StageTwoRun(one, f"listwise:{model}", chosen=chosen, title="mine", limit=limit, test_queries=40)
+
+
+FITTED = AdaptiveSettings(mode="fitted", tolerance=1.0)
+
+
+def test_held_out_queries_are_ranked_as_the_policy_ranks_test_queries(one: StageOneRun, tiny_lm: Path) -> None:
+    """Each half by the policy of the other, to the bit what the reranker gives when it is run with that policy."""
+    two = listwise(one, tiny_lm, adaptive=FITTED)
+    queries, candidates = one.plan.queries, two.scores.validation_candidates()
+    found, whole = two.validation_ranked(), two.validation_ranked(all_orders=True)
+    assert whole == two.reranked_validation() != found
+    by_policy = [two.scores.reranked(TEST, queries, candidates, adaptive=two.policies[half]) for half in (1, 0)]
+    assert found == [by_policy[half][row] for row, half in enumerate(one.plan.half)]
+    final = two.validation_rankings(with_prior=False)
+    assert two.weights[0].weight == 0 or final != two.validation_rankings(with_prior=False, all_orders=True)
+    assert set(two.validation_first_order) == {
+        query.key for query, a, b in zip(queries, found, whole, strict=True) if a != b
+    }
+    assert not listwise(one, tiny_lm).policies
+
+
+def test_two_forms_of_fusion_keep_their_policies_side_by_side(one: StageOneRun, tiny_lm: Path) -> None:
+    for form in ("rank", "score"):
+        assert listwise(one, tiny_lm, adaptive=FITTED, fusion=form).policies
+    kept = {path: path.stat().st_mtime_ns for path in one.stages.folder.glob("adaptive-*.json")}
+    assert len([path for path in kept if "manifest" not in path.name]) == 2
+    for form in ("rank", "score"):
+        assert listwise(one, tiny_lm, adaptive=FITTED, fusion=form).policies
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+
+
+class Clock:
+    """Tells a time that the test sets."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize("mode", ["off", "fitted"])
+def test_further_orders_are_given_up_where_the_time_does_not_last(
+    one: StageOneRun, tiny_lm: Path, monkeypatch: pytest.MonkeyPatch, mode: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock()
+    queries = one.job.queries(one.job.test)
+    adaptive = AdaptiveSettings(mode=mode, tolerance=0.0)  # type: ignore[arg-type]
+    two = listwise(one, tiny_lm, adaptive=adaptive, limit=TimeLimit(seconds=3600, reserve=0, clock=clock))
+    assert two.weights and two.lowered is None
+    facts = two.scores.facts()
+    assert facts is not None and facts.queries_per_second is not None
+    clock.now = 3600 - 0.4 * len(queries) / facts.queries_per_second  # too little, whatever share is skipped
+    monkeypatch.setattr("pipelines.rerank_scores.opening_ahead", lambda *_: 0.0)
+    two.rankings(queries)
+    assert two.lowered is not None and two.unreached == {}
+    orders = two.test_orders(queries)
+    assert orders is not None and {record.order for record in orders} == {0}
+    told = two.time_limit_json()
+    assert told is not None and told["fewer_orders"]["orders_of_the_table"] == 2
+    assert told["fewer_orders"]["orders_asked"] == 1 and told["not_described"] == {}
+    assert "they are asked in the first of 2 orders alone" in caplog.text
+    # The held-out part is now told by the same rule.
+    assert len(two.validation_first_order) == len(one.plan.queries)
+    assert two.validation_ranked() != two.validation_ranked(all_orders=True)
+
+
+def test_enough_time_gives_nothing_up(one: StageOneRun, tiny_lm: Path) -> None:
+    two = listwise(one, tiny_lm, limit=TimeLimit(seconds=36000))
+    two.rankings(one.job.queries(one.job.test))
+    assert two.lowered is None and two.time_limit_json() == {"fewer_orders": None, "not_described": {}}
+    assert listwise(one, tiny_lm).time_limit_json() is None

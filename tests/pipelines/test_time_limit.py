@@ -60,3 +60,16 @@ def test_a_reserve_is_kept_unless_given() -> None:
 def test_no_limit_never_comes() -> None:
     limit = no_limit()
     assert not limit.is_set and limit.left() == float("inf") and not limit.deadline(0.1)()
+
+
+def test_a_part_has_an_end_of_its_own() -> None:
+    now = [0.0]
+    limit = TimeLimit(seconds=100, reserve=20, clock=lambda: now[0])
+    now[0] = 20.0
+    part = limit.part(0.5)
+    assert (part.left(), limit.left()) == (30.0, 60.0)
+    now[0] = 49.0
+    assert part.left() == 1.0
+    now[0] = 60.0
+    assert (part.left(), limit.left()) == (0.0, 20.0)
+    assert not no_limit().part(0.5).is_set

@@ -18,6 +18,7 @@ from pipelines import train_lm_reranker, train_reranker
 from pipelines.job import Job, fingerprints
 from pipelines.lm_prompts import prompts_hash
 from pipelines.out_of_fold import out_of_fold_candidates
+from pipelines.reranker_settings import Kind
 from pipelines.stage_one_run import StageOneRun
 from pipelines.stages import Stages
 from pipelines.train_lm_reranker import lm_validation_score, trained_language_model
@@ -213,6 +214,67 @@ def test_every_setting_reaches_the_training(
     assert found["teacher"] == candidates.candidates
     assert (found["kind"], found["base"], found["base_name"]) == ("listwise", word_llama, str(word_llama))
     assert callable(found["score"])
+
+
+def test_what_only_saves_memory_does_not_make_a_model_again(
+    zero_shot: Callable[..., StageOneRun], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+
+    def train(*given: object, output_dir: Path, micro_tokens: int, **named: object) -> TrainedLanguageModel:
+        made.append(micro_tokens)
+        output_dir.mkdir(exist_ok=True)
+        return TrainedLanguageModel(
+            folder=output_dir, epochs=1, best_epoch=1, best_score=None, losses=(1.0,), scores=(), lists=1,
+            cut_prompts=0, taught=0,
+        )  # fmt: skip
+
+    monkeypatch.setattr(train_lm_reranker, "train_language_model", train)
+    candidates = out_of_fold_candidates(zero_shot())
+    for settings in (
+        ["lm_training.micro_tokens=99"],
+        ["lm_training.micro_tokens=50", "lm_training.gradient_checkpointing=true"],
+        ["lm_training.micro_tokens=99", "lm_training.seed=3"],
+    ):
+        run = zero_shot(*settings)
+        trained_language_model(run, candidates, "listwise", tmp_path / "adapter", run.stages)
+    assert made == [99, 99]  # the second command found the first one's model; another seed is another model
+
+
+@pytest.mark.parametrize("kind", ["listwise", "pointwise"])
+def test_questions_of_few_shot_examples_are_not_trained_on(
+    zero_shot: Callable[..., StageOneRun], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word_llama: Path, kind: Kind
+) -> None:
+    table = {"kind": kind, "model": word_llama, "prompt.examples": 2}
+    one = zero_shot("lm_training.table=mine", *(f"rerankers.mine.{key}={value}" for key, value in table.items()))
+    found = out_of_fold_candidates(one)
+    seen: dict[str, Any] = {}
+
+    def train(*positional: Any, **named: Any) -> TrainedLanguageModel:
+        seen.update(named, queries=positional[1], candidates=positional[2])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train_lm_reranker, "train_language_model", train)
+    with pytest.raises(KeyboardInterrupt):
+        trained_language_model(one, found, kind, tmp_path / "model", one.stages)
+    examples = seen["prompter"].template.examples
+    assert len(examples) == 2
+    numbers = dict(zip([query.key for query in found.queries], found.groups, strict=True))
+    left_out = {numbers[example.query.key] for example in examples}
+    kept = [query.key for query in found.queries if numbers[query.key] not in left_out]
+    assert [query.key for query in seen["queries"]] == [ranking.key for ranking in seen["candidates"]] == kept
+    assert len(kept) < len(found.queries) and seen["groups"] == [numbers[key] for key in kept]
+
+
+def test_prompts_without_room_are_told_before_stage_one(
+    arguments: Callable[..., list[object]], invoke: Invoke, tmp_path: Path, word_llama: Path
+) -> None:
+    table = {"kind": "listwise", "model": word_llama, "prompt.max_tokens": 64}
+    more = [part for key, value in table.items() for part in ("--set", f"rerankers.mine.{key}={value}")]
+    output = tmp_path / "models" / "adapter"
+    done = invoke(train_reranker.main, *arguments(output, *more, table="mine"))
+    assert done.returncode == 2 and "over max_tokens = 64" in done.stderr
+    assert not output.with_name("adapter.work").exists()
 
 
 def test_a_teacher_that_lacks_a_query_is_refused(zero_shot: Callable[..., StageOneRun], tmp_path: Path) -> None:

@@ -109,6 +109,18 @@ def test_several_models_are_averaged_alone_or_side_by_side(tiny_job: TinyJob, tm
     assert any(not torch.equal(first[name], second[name]) for name in first)
 
 
+def test_under_a_launcher_models_are_not_trained_side_by_side(
+    tiny_job: TinyJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*given: object, **named: object) -> None:
+        raise AssertionError("the launcher's processes train each model together")
+
+    monkeypatch.setattr("pipelines.train_stage.side_by_side", refused)
+    monkeypatch.setattr("pipelines.train_stage.launched_processes", lambda: 2)
+    job = tiny_job("training.epochs=1", "training.models=2", "training.parallel=2", "threads=1")
+    assert trained_retriever(job, Stages(folder=tmp_path), "m", job.train[:20]).is_dir()
+
+
 def test_members_that_were_finished_before_a_kill_are_not_trained_again(
     tiny_job: TinyJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

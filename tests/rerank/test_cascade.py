@@ -1,5 +1,6 @@
 """Cascades: each stage reorders its own stretch of ranks and nothing else."""
 
+import time
 from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
@@ -133,3 +134,17 @@ def test_a_stage_out_of_range(wrong: dict[str, float]) -> None:
 def test_a_cascade_has_a_stage() -> None:
     with pytest.raises(ValueError, match="at least one"):
         CascadeReranker([])
+
+
+def test_the_time_of_each_stage_is_told(toys: ModuleType) -> None:
+    class Slow(ById):
+        def rerank(self, queries: Sequence[Any], candidates: Sequence[Ranking], bank: Any) -> list[Ranking]:
+            time.sleep(0.3)
+            return super().rerank(queries, candidates, bank)
+
+    asked, given = stage_one(toys, [102, 101, 100])
+    cascade = CascadeReranker([stage(1, 2, ById()), stage(1, 2, Slow())])
+    cascade.rerank(asked, given, toys.BANK)
+    assert cascade.last_run is not None
+    first, second = cascade.last_run.stage_seconds
+    assert first < 0.3 <= second

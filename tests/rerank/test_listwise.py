@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from core.errors import InputError
 from core.fusion import fuse_with_stage_one, log_softmax
 from core.language_model import ScoringError
 from core.records import Ranking
+from core.tokenizer import TransformersTokenizer
 from rerank.adaptive import AdaptivePolicy, ImposedSkip
 from rerank.listwise import ListwiseReranker
 from rerank.listwise_plans import OrderPlan, WindowPlan
+from rerank.prompts import ListwisePrompter, PromptTemplate
 from rerank.reranker import DeadlineReranker
 from rerank.score_store import ScoreStore
 
@@ -193,3 +196,22 @@ def test_stored_scores_are_used_again_to_the_bit(toys: ModuleType, tmp_path: Pat
 def test_options_out_of_range(toys: ModuleType, wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="expected a positive temperature"):
         ListwiseReranker(toys.Scorer(), toys.ListPrompter(), **wrong)
+
+
+def test_prompts_are_checked_without_being_asked(toys: ModuleType, byte_tokenizer: TransformersTokenizer) -> None:
+    scorer, asked = toys.Scorer(), toys.queries(2)
+    given = toys.rankings(asked, 7)
+    room = max(
+        len(ListwisePrompter(byte_tokenizer, PromptTemplate()).build(query, toys.BANK[:7]).token_ids) for query in asked
+    )
+
+    def check(max_tokens: int, shown: int | None = None, **options: Any) -> None:
+        prompter = ListwisePrompter(byte_tokenizer, PromptTemplate(max_tokens=max_tokens))
+        ListwiseReranker(scorer, prompter, **options).check_prompts(asked, given, toys.BANK, shown=shown)
+
+    check(room)
+    with pytest.raises(InputError, match="7 candidates"):
+        check(room - 20)
+    check(room - 20, shown=3)
+    check(room - 20, windows=WindowPlan(kind="sliding", size=3, stride=1))
+    assert scorer.calls == []

@@ -86,7 +86,7 @@ def test_cut_questions_are_told(toys: ModuleType, caplog: pytest.LogCaptureFixtu
     with caplog.at_level(logging.WARNING):
         _, reranker = run(toys, toys.Scorer(), cut=2)
     assert "cut in 4 of 4 queries" in caplog.text
-    assert [scores.cut_tokens for scores in reranker.last_run.scores] == [12] * 4
+    assert [scores.cut_tokens for scores in reranker.last_run.scores] == [2] * 4
 
 
 def test_stored_scores_are_used_again_to_the_bit(toys: ModuleType, tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rerank.prompt_budget import cut_middle
+from core.errors import InputError
+from rerank.prompt_budget import cut_middle, require_room
 
 
 def test_cuts_by_eye() -> None:
@@ -31,3 +32,9 @@ def test_what_stays_and_what_was_cut_add_up(length: int, keep: int, gap: int) ->
 def test_a_negative_room_is_refused() -> None:
     with pytest.raises(ValueError, match="not be negative"):
         cut_middle([1], keep=-1, marker=[])
+
+
+def test_what_no_cut_makes_fit_is_refused_with_the_longest_and_what_to_set() -> None:
+    require_room({"1_A": 100, "2_B": 99}, max_tokens=100, shown=5)
+    with pytest.raises(InputError, match=r"query 2_B: 5 candidates.*130 tokens.*in 2 of 3 queries.*max_tokens to 130"):
+        require_room({"1_A": 101, "2_B": 130, "3_C": 100}, max_tokens=100, shown=5)

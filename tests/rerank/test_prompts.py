@@ -185,7 +185,7 @@ def test_texts_that_imitate_control_tokens_stay_text(any_tokenizer: Transformers
 
 
 def test_examples_are_turns_before_the_question(any_tokenizer: TransformersTokenizer) -> None:
-    solved = replace(QUERY, letter="C", hint=None)
+    solved = replace(QUERY, question=replace(QUERY.question, id=2, text="another"), letter="C", hint=None)
     examples = (
         Example(query=solved, candidates=(TIMES, ADDS), answer=30),
         Example(query=solved, candidates=(SWAPS,), answer=None),

@@ -82,6 +82,33 @@ def test_the_next_prompts_are_built_while_the_engine_works(toys: ModuleType) -> 
     run_query_jobs([*jobs(1), ("q1", second)], Waits(), batch_queries=1)
 
 
+def test_no_prompt_is_built_while_the_engine_opens(toys: ModuleType) -> None:
+    """An engine may fork while it opens: a thread that holds a tokenizer's lock would hang the child."""
+
+    class Opening(toys.Scorer):  # type: ignore[misc,name-defined]
+        is_open = False
+
+        def score(self, prompts: Any, labels: Any) -> list[LabelScores]:
+            self.threads = [*getattr(self, "threads", []), built_beside.wait(0.2)]
+            self.is_open = True
+            found: list[LabelScores] = super().score(prompts, labels)
+            return found
+
+    built_beside = threading.Event()
+
+    def job(number: int) -> Callable[[], Any]:
+        def begin() -> Any:
+            if number:
+                built_beside.set()
+            return rounds(number, 1)()
+
+        return begin
+
+    scorer = Opening()
+    run_query_jobs([(f"q{number}", job(number)) for number in range(3)], scorer, batch_queries=1)
+    assert scorer.threads == [False, True, True]
+
+
 def test_a_prompt_that_cannot_be_built_stops_the_run(toys: ModuleType) -> None:
     def breaks() -> Any:
         raise ValueError("query q2: too long")
@@ -120,3 +147,20 @@ def test_too_few_or_odd_answers_are_errors() -> None:
 def test_a_batch_holds_a_query(toys: ModuleType) -> None:
     with pytest.raises(ValueError, match="batch_queries"):
         run_query_jobs(jobs(1), toys.Scorer(), batch_queries=0)
+
+
+def test_a_deadline_that_watches_is_told_after_each_call(toys: ModuleType) -> None:
+    class Watching:
+        def __init__(self) -> None:
+            self.told: list[tuple[int, int]] = []
+
+        def __call__(self) -> bool:
+            return len(self.told) == 3
+
+        def finished(self, done: int, of: int) -> None:
+            self.told.append((done, of))
+
+    watching = Watching()
+    found = run_query_jobs(jobs(1, 2, 1, 1, 1, 1), toys.Scorer(), batch_queries=2, deadline=watching)
+    assert watching.told == [(1, 6), (3, 6), (5, 6)]
+    assert sum(result is not None for result in found) == 5

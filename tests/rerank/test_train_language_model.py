@@ -154,6 +154,36 @@ def test_a_run_with_other_settings_does_not_go_on(
     assert weights(made.folder) == weights(whole.folder)
 
 
+@pytest.mark.parametrize("change", [{"micro_tokens": 40}, {"gradient_checkpointing": True}])
+def test_a_run_goes_on_with_what_only_saves_memory(
+    world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, change: Any
+) -> None:
+    """After an out-of-memory: the same command with less memory a pass must not begin afresh."""
+    numbers: list[int] = []
+    original = LanguageModelStepper.step
+
+    def dying(self: LanguageModelStepper, tasks: Sequence[Task], number: int, *, batch: int) -> float:
+        if number == 4:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return original(self, tasks, number, batch=batch)
+
+    def counting(self: LanguageModelStepper, tasks: Sequence[Task], number: int, *, batch: int) -> float:
+        numbers.append(number)
+        return original(self, tasks, number, batch=batch)
+
+    whole = train(world, tmp_path / "whole", kind="listwise")
+    with monkeypatch.context() as patch:
+        patch.setattr(LanguageModelStepper, "step", dying)
+        with pytest.raises(torch.OutOfMemoryError):
+            train(world, tmp_path / "cut", kind="listwise", checkpoint_steps=2)
+    monkeypatch.setattr(LanguageModelStepper, "step", counting)
+    with caplog.at_level(logging.WARNING):
+        made = train(world, tmp_path / "cut", kind="listwise", checkpoint_steps=2, **change)
+    assert "afresh" not in caplog.text
+    assert numbers[0] == 4
+    assert made.losses == pytest.approx(whole.losses, abs=1e-4)
+
+
 def test_the_best_epoch_is_kept_and_patience_ends_the_run(world: World, tmp_path: Path) -> None:
     from core.transformers_engine import TransformersEngine
 
