@@ -57,9 +57,8 @@ def line_chart(lines: Sequence[Line], *, title: str, x_label: str, y_label: str,
         y = y_of(value)
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(_text(_LEFT - 8, y + 4, f"{value:.3g}", "end"))
-    steps = sorted({x for x, _ in points})
-    for x in steps[:: max(1, -(-len(steps) // 13))]:
-        parts.append(_text(x_of(x), _HEIGHT - _BOTTOM + 20, f"{x:g}", "middle"))
+    for x in _steps([x for x, _ in points]):
+        parts.append(_text(x_of(x), _HEIGHT - _BOTTOM + 20, f"{x:.3g}", "middle"))
     parts.append(_text((_LEFT + _WIDTH) / 2, _HEIGHT - 6, x_label, "middle"))
     for place, line in enumerate(lines):
         kept = [(x, y) for x, y in line.points if isfinite(y)]
@@ -76,6 +75,14 @@ def line_chart(lines: Sequence[Line], *, title: str, x_label: str, y_label: str,
         for place, line in enumerate(lines)
     )
     return f'<div class="legend"><span>{escape(y_label)}:</span>{legend}</div>' + "".join([*parts, "</svg>"])
+
+
+def _steps(values: Sequence[float]) -> list[float]:
+    """Return where the horizontal axis is labelled: at whole values themselves, else at even distances."""
+    steps = sorted(set(values))
+    if all(float(x).is_integer() for x in steps):
+        return steps[:: max(1, -(-len(steps) // 13))]
+    return [steps[0] + (steps[-1] - steps[0]) * tick / _TICKS for tick in range(_TICKS + 1)]
 
 
 def _text(x: float, y: float, words: str, anchor: str) -> str:

@@ -26,3 +26,21 @@ def test_nothing_to_draw_says_so() -> None:
 def test_equal_values_do_not_divide_by_nought() -> None:
     chart = line_chart([Line(name="a", points=((1.0, 0.0), (1.0, 0.0)))], title="t", x_label="x", y_label="y")
     assert "<polyline" in chart
+
+
+def ticks_below(chart: str) -> list[str]:
+    return re.findall(r'y="288\.0" text-anchor="middle">([^<]+)<', chart)
+
+
+def test_the_horizontal_axis_names_whole_values_or_even_steps() -> None:
+    whole = Line(name="a", points=((1.0, 0.0), (2.0, 0.5), (4.0, 1.0)))
+    assert ticks_below(line_chart([whole], title="t", x_label="", y_label="")) == ["1", "2", "4"]
+    shares = Line(name="a", points=((0.0, 0.0), (0.341369, 0.2), (0.34499, 0.5), (1.0, 1.0)))
+    assert ticks_below(line_chart([shares], title="t", x_label="", y_label="")) == [
+        "0",
+        "0.2",
+        "0.4",
+        "0.6",
+        "0.8",
+        "1",
+    ]
