@@ -19,7 +19,7 @@ from rerank.asked_list import AskedList, Asking, ask_lists
 from rerank.listwise_plans import OrderPlan, WindowPlan
 from rerank.listwise_run import ListwiseRun, QueryScores
 from rerank.listwise_windows import ask_overlapping, ask_sliding
-from rerank.pairs import check_candidates
+from rerank.pairs import candidate_lists
 from rerank.prompts import ListwisePrompter
 from rerank.query_jobs import QueryJob, run_query_jobs
 from rerank.reranker import Deadline
@@ -106,13 +106,13 @@ class ListwiseReranker:
             ValueError: Keys differ, a candidate is not in the bank, a list is longer than a prompt takes and there are
                 no windows, or a prompt cannot be built.
         """
-        by_id = check_candidates(queries, candidates, bank)
+        lists = candidate_lists(queries, candidates, bank)
         self._check_lengths(candidates)
         began = time.perf_counter()
         chosen = self._adaptive.chosen([query.key for query in queries]) if self._adaptive else None
         jobs: list[tuple[str, Callable[[], QueryJob[QueryScores]]]] = [
-            (query.key, partial(self._job, query, ranking.ids, [by_id[id] for id in ranking.ids.tolist()], chosen))
-            for query, ranking in zip(queries, candidates, strict=True)
+            (query.key, partial(self._job, query, ranking.ids, listed, chosen))
+            for query, ranking, listed in zip(queries, candidates, lists, strict=True)
         ]
         found = run_query_jobs(
             jobs,
@@ -152,15 +152,11 @@ class ListwiseReranker:
             InputError: One would be too long; says by how much.
             ValueError: As `rerank`.
         """
-        by_id = check_candidates(queries, candidates, bank)
+        lists = candidate_lists(queries, candidates, bank)
         most = self._prompter.capacity if self._windows is None else self._windows.size
         most = min(most, shown or most, max(map(len, candidates), default=0))
         self._prompter.require_room(
-            [
-                (query, [by_id[id] for id in ranking.ids.tolist()])
-                for query, ranking in zip(queries, candidates, strict=True)
-                if len(ranking) > 1
-            ],
+            [(query, listed) for query, listed in zip(queries, lists, strict=True) if len(listed) > 1],
             shown=most,
         )
 

@@ -29,3 +29,15 @@ def check_candidates(
         if strangers:
             raise ValueError(f"query {query.key}: candidates {strangers[:5]} are not in the bank")
     return by_id
+
+
+def candidate_lists(
+    queries: Sequence[Query], candidates: Sequence[Ranking], bank: Sequence[Misconception]
+) -> list[list[Misconception]]:
+    """Return each query's candidates as misconceptions, in the order of its ranking.
+
+    Raises:
+        ValueError: As `check_candidates`.
+    """
+    by_id = check_candidates(queries, candidates, bank)
+    return [[by_id[id] for id in ranking.ids.tolist()] for ranking in candidates]

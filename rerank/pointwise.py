@@ -12,7 +12,7 @@ import numpy as np
 from core.fusion import log_softmax
 from core.language_model import LabelScores, TokenScorer
 from core.records import FloatArray, IntArray, Misconception, Query, Ranking
-from rerank.pairs import check_candidates
+from rerank.pairs import candidate_lists
 from rerank.prompts import BuiltPrompt, PointwisePrompter
 from rerank.query_jobs import QueryJob, run_query_jobs
 from rerank.reranker import Deadline
@@ -132,11 +132,11 @@ class PointwiseReranker:
             ScoringError: A score did not come back; names the query.
             ValueError: Keys differ, a candidate is not in the bank, or a prompt cannot be built.
         """
-        by_id = check_candidates(queries, candidates, bank)
+        lists = candidate_lists(queries, candidates, bank)
         began = time.perf_counter()
         jobs: list[tuple[str, Callable[[], QueryJob[PointwiseScores]]]] = [
-            (query.key, partial(self._job, query, ranking.ids, [by_id[id] for id in ranking.ids.tolist()]))
-            for query, ranking in zip(queries, candidates, strict=True)
+            (query.key, partial(self._job, query, ranking.ids, listed))
+            for query, ranking, listed in zip(queries, candidates, lists, strict=True)
         ]
         found = run_query_jobs(
             jobs,
@@ -165,13 +165,9 @@ class PointwiseReranker:
             InputError: One would be too long; says by how much.
             ValueError: As `rerank`.
         """
-        by_id = check_candidates(queries, candidates, bank)
+        lists = candidate_lists(queries, candidates, bank)
         self._prompter.require_room(
-            [
-                (query, [by_id[id] for id in ranking.ids.tolist()])
-                for query, ranking in zip(queries, candidates, strict=True)
-                if len(ranking) > 1
-            ],
+            [(query, listed) for query, listed in zip(queries, lists, strict=True) if len(listed) > 1],
             shown=1,
         )
 

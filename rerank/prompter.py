@@ -1,5 +1,6 @@
 """What the prompts of both rerankers share: the frame of the chat, the question, candidates as tokens, the budget."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -35,7 +36,7 @@ class BuiltPrompt:
     shared_tokens: int
 
 
-class Prompter:
+class Prompter(ABC):
     """The base of `rerank.prompts.ListwisePrompter` and `PointwisePrompter`, whose arguments it takes.
 
     An example of a query's own question would show one of its answers, so that query's prompt goes without it.
@@ -96,11 +97,13 @@ class Prompter:
         turns = [turn for number in examples for turn in self._turns(self.template.examples[number])]
         return chat_around(self.tokenizer, [self._system, *turns])
 
+    @abstractmethod
     def _turns(self, example: Example) -> list[ChatPart]:
-        raise NotImplementedError
+        """Return a solved example as turns of the chat."""
 
+    @abstractmethod
     def _body(self, candidates: Sequence[Misconception]) -> list[int]:
-        raise NotImplementedError
+        """Return the tokens that stand between the question and the end: candidates and closing words."""
 
     def _encode_candidate(self, candidate: Misconception) -> tuple[int, ...]:
         plain = self._question.plain

@@ -3,7 +3,7 @@
 import pytest
 
 from core.records import Misconception, Query, Ranking
-from rerank.pairs import check_candidates
+from rerank.pairs import candidate_lists, check_candidates
 
 
 def test_it_gives_the_bank_by_id(queries: list[Query], candidates: list[Ranking], bank: list[Misconception]) -> None:
@@ -19,3 +19,12 @@ def test_it_says_what_does_not_fit(queries: list[Query], candidates: list[Rankin
         check_candidates(queries, candidates, bank[:-1])
     with pytest.raises(ValueError, match="different ids"):
         check_candidates(queries, candidates, [*bank, bank[0]])
+
+
+def test_the_lists_stand_in_the_order_of_the_rankings(
+    queries: list[Query], candidates: list[Ranking], bank: list[Misconception]
+) -> None:
+    found = candidate_lists(queries, candidates, bank)
+    assert [[entry.id for entry in row] for row in found] == [ranking.ids.tolist() for ranking in candidates]
+    with pytest.raises(ValueError, match="are not in the bank"):
+        candidate_lists(queries, candidates, bank[:1])
