@@ -16,7 +16,7 @@ _ON_A_CPU = {
     "OMP_NUM_THREADS": "1",
 }
 # Forking after CUDA was touched (stage 1 does) breaks; vLLM's own test for it comes too late.
-_ON_A_GPU = {"VLLM_WORKER_MULTIPROCESSING_METHOD": "spawn"}
+_ON_A_GPU = {"VLLM_WORKER_MULTIPROC_METHOD": "spawn"}
 _EVERYWHERE = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "VLLM_LOGGING_LEVEL": "WARNING"}
 
 

@@ -3,6 +3,7 @@ import os
 
 import pytest
 
+from core import vllm_options
 from core.errors import ModelError
 from core.vllm_options import VllmOptions, engine_arguments, set_environment
 
@@ -60,3 +61,11 @@ def test_the_environment_of_the_caller_wins(monkeypatch, gpu):
     assert os.environ["VLLM_CPU_KVCACHE_SPACE"] == "7"
     assert os.environ["VLLM_NO_USAGE_STATS"] == "1"
     assert ("TORCHDYNAMO_DISABLE" in os.environ) is not gpu
+
+
+@pytest.mark.vllm
+def test_vllm_knows_every_variable_that_is_set_for_it():
+    envs = pytest.importorskip("vllm.envs")
+    named = {**vllm_options._ON_A_GPU, **vllm_options._ON_A_CPU, **vllm_options._EVERYWHERE}
+    own = {name for name in named if name.startswith("VLLM_")}
+    assert own <= set(envs.environment_variables)
