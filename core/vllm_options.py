@@ -3,6 +3,7 @@
 import json
 import os
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ _ON_A_CPU = {
 }
 # Forking after CUDA was touched (stage 1 does) breaks; vLLM's own test for it comes too late.
 _ON_A_GPU = {"VLLM_WORKER_MULTIPROC_METHOD": "spawn"}
+_WITHOUT_FLASHINFER = {"VLLM_USE_FLASHINFER_SAMPLER": "0"}  # vLLM 0.24 asks for it unseen, and does not start without
 _EVERYWHERE = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "VLLM_LOGGING_LEVEL": "WARNING"}
 
 
@@ -101,6 +103,9 @@ def set_environment() -> bool:
     import torch
 
     on_cpu = not torch.cuda.is_available()
-    for name, value in {**_EVERYWHERE, **(_ON_A_CPU if on_cpu else _ON_A_GPU)}.items():
+    own = _ON_A_CPU if on_cpu else _ON_A_GPU
+    if not on_cpu and find_spec("flashinfer") is None:
+        own = own | _WITHOUT_FLASHINFER
+    for name, value in {**_EVERYWHERE, **own}.items():
         os.environ.setdefault(name, value)
     return on_cpu

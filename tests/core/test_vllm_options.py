@@ -67,5 +67,6 @@ def test_the_environment_of_the_caller_wins(monkeypatch, gpu):
 def test_vllm_knows_every_variable_that_is_set_for_it():
     envs = pytest.importorskip("vllm.envs")
     named = {**vllm_options._ON_A_GPU, **vllm_options._ON_A_CPU, **vllm_options._EVERYWHERE}
+    named |= vllm_options._WITHOUT_FLASHINFER
     own = {name for name in named if name.startswith("VLLM_")}
     assert own <= set(envs.environment_variables)
