@@ -1,114 +1,14 @@
 """Nearest labelled neighbours: an entry scores by its most similar training queries."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from core.records import IntArray, Query, Ranking
-from retrieval.encoder import Embeddings, Encoder
-from retrieval.text import QueryTemplate, query_text
-from retrieval.top import top_rankings
+from core.records import IntArray
+from retrieval.encoder import Embeddings
 
 _BLOCK = 512
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class LabelledQueries:
-    """The training queries that vote.
-
-    Attributes:
-        keys: Their keys, t of them, distinct.
-        groups: int64, shape (t,): the question group of each (equal ids or equal texts; the splits make them).
-        labels: For each the misconception ids that explain it; may be empty.
-        embeddings: float32, shape (t, d), rows of length 1, made by the encoder and template that queries get.
-
-    Raises:
-        ValueError: Lengths differ, or a key occurs twice.
-    """
-
-    keys: tuple[str, ...]
-    groups: IntArray = field(repr=False)
-    labels: tuple[tuple[int, ...], ...] = field(repr=False)
-    embeddings: Embeddings = field(repr=False)
-
-    def __post_init__(self) -> None:
-        counts = {len(self.keys), len(self.groups), len(self.labels), len(self.embeddings)}
-        if len(counts) != 1 or self.embeddings.ndim != 2 or self.groups.ndim != 1:
-            raise ValueError(
-                f"labelled queries: {len(self.keys)} keys, groups {self.groups.shape}, {len(self.labels)} labels, "
-                f"embeddings {self.embeddings.shape}; expected t, (t,), t and (t, d)"
-            )
-        if len(set(self.keys)) != len(self.keys):
-            raise ValueError("labelled queries: a key occurs twice")
-
-
-class NeighbourRetriever:
-    """Ranks the bank by the most similar training query that carries each entry's label; see `neighbour_scores`.
-
-    It is worth a great deal for labels seen in training and knows nothing of others, so fuse it with a dense retriever.
-
-    Args:
-        encoder: Encodes the queries.
-        query_template: How they are written; the template behind `training.embeddings`.
-        training: The queries that vote.
-        groups: The question group of every query that will be asked, by key. One without a group is refused: it might
-            be a training question under another id, and would find its own answer.
-        bank_ids: The whole bank.
-        threshold: Cosine below which a neighbour counts nothing, in [-1, 1).
-        with_hints: Write hints.
-        positive_only: Return only entries that got a score: what a rank-based fusion needs, since the order among the
-            zeros is that of their ids and means nothing.
-    """
-
-    def __init__(
-        self,
-        encoder: Encoder,
-        query_template: QueryTemplate,
-        training: LabelledQueries,
-        *,
-        groups: Mapping[str, int],
-        bank_ids: Sequence[int] | IntArray,
-        threshold: float = 0.7,
-        with_hints: bool = True,
-        positive_only: bool = False,
-    ) -> None:
-        self._encoder = encoder
-        self._template = query_template
-        self._training = training
-        self._groups = groups
-        self._bank_ids = np.asarray(bank_ids, dtype=np.int64)
-        self._threshold = threshold
-        self._with_hints = with_hints
-        self._positive_only = positive_only
-
-    def retrieve(self, queries: Sequence[Query], *, top_n: int) -> list[Ranking]:
-        """Return one ranking a query; see `Retriever`.
-
-        Raises:
-            ValueError: A query has no group, or a training label is not in the bank.
-        """
-        if not queries:
-            return []
-        keys = [query.key for query in queries]
-        strangers = [key for key in keys if key not in self._groups]
-        if strangers:
-            raise ValueError(
-                f"{len(strangers)} queries have no question group, the first is {strangers[0]}; make groups over "
-                "training and asked questions together"
-            )
-        texts = [query_text(query, self._template, with_hint=self._with_hints) for query in queries]
-        scores = neighbour_scores(
-            self._encoder.encode_queries(texts),
-            np.array([self._groups[key] for key in keys], dtype=np.int64),
-            self._training.embeddings,
-            self._training.groups,
-            self._training.labels,
-            self._bank_ids,
-            threshold=self._threshold,
-        )
-        return top_rankings(keys, self._bank_ids, scores, top_n=top_n, positive_only=self._positive_only)
 
 
 def neighbour_scores(

@@ -15,7 +15,6 @@ def top_rankings(
     scores: npt.NDArray[np.floating[Any]],
     *,
     top_n: int,
-    positive_only: bool = False,
 ) -> list[Ranking]:
     """Return one ranking a row, its `top_n` best entries, ties by rising id.
 
@@ -24,7 +23,6 @@ def top_rankings(
         ids: int64, shape (m,), distinct.
         scores: Shape (q, m), finite.
         top_n: Entries to keep, at least 1; all where the bank is smaller.
-        positive_only: Leave out entries whose score is 0 or less: a ranking may then be shorter, or empty.
 
     Raises:
         ValueError: A shape does not fit, or `top_n` is less than 1.
@@ -41,7 +39,5 @@ def top_rankings(
         ordered = row[by_id]
         # A stable sort of entries that stand in rising order of id breaks ties by id.
         order = np.argsort(-ordered, kind="stable")[:top_n]
-        if positive_only:
-            order = order[ordered[order] > 0]
         rankings.append(Ranking(key=key, ids=rising[order], scores=ordered[order].astype(np.float64)))
     return rankings

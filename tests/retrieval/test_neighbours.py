@@ -4,9 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.records import Query, Question
-from retrieval.neighbours import LabelledQueries, NeighbourRetriever, neighbour_scores
-from retrieval.text import QueryTemplate
+from retrieval.neighbours import neighbour_scores
 
 BANK = np.array([40, 10, 30, 20])
 
@@ -73,35 +71,3 @@ def test_impossible_input_is_refused() -> None:
         neighbour_scores(at(0), np.array([1, 2]), at(0), np.array([2]), [(10,)], BANK)
     with pytest.raises(ValueError, match="label sets"):
         neighbour_scores(at(0), np.array([1]), at(0), np.array([2]), [], BANK)
-    with pytest.raises(ValueError, match="twice"):
-        LabelledQueries(keys=("1_A", "1_A"), groups=np.array([1, 1]), labels=((), ()), embeddings=at(0, 0))
-
-
-class ById:
-    """Embeds a question by its number of degrees, which is its text."""
-
-    def encode_queries(self, texts: list[str]) -> npt.NDArray[np.float32]:
-        return at(*[float(text.split()[-1]) for text in texts])
-
-    encode_documents = encode_queries
-
-
-def query(id: int, degrees: int) -> Query:
-    return Query(question=Question(id=id, text=str(degrees), answers=("a", "b", "c", "d"), correct="A"), letter="B")
-
-
-def test_retriever_leaves_out_the_own_group_and_unscored_entries() -> None:
-    training = LabelledQueries(
-        keys=("1_B", "2_B"), groups=np.array([1, 2]), labels=((10,), (20,)), embeddings=at(0, 10)
-    )
-    groups = {"1_B": 1, "2_B": 2, "3_B": 3}
-    template = QueryTemplate(fields=("question",))
-    retriever = NeighbourRetriever(ById(), template, training, groups=groups, bank_ids=BANK, positive_only=True)
-    own, new = retriever.retrieve([query(1, 0), query(3, 1)], top_n=4)
-    assert own.ids.tolist() == [20]
-    assert new.ids.tolist() == [10, 20]
-    whole = NeighbourRetriever(ById(), template, training, groups=groups, bank_ids=BANK)
-    assert whole.retrieve([query(1, 0)], top_n=4)[0].ids.tolist() == [20, 10, 30, 40]
-    with pytest.raises(ValueError, match="4_B"):
-        whole.retrieve([query(4, 0)], top_n=4)
-    assert whole.retrieve([], top_n=4) == []

@@ -19,12 +19,6 @@ def test_equals_sorting_each_row_with_python(rows: list[list[int]], top_n: int) 
         assert rankings[i] == expected
 
 
-def test_positive_only_may_leave_nothing() -> None:
-    scores = np.array([[0.0, 2.0, -1.0], [0.0, 0.0, 0.0]])
-    rankings = top_rankings(["1_A", "1_B"], np.array([3, 2, 1]), scores, top_n=3, positive_only=True)
-    assert [ranking.ids.tolist() for ranking in rankings] == [[2], []]
-
-
 def test_shapes_and_top_n_are_checked() -> None:
     with pytest.raises(ValueError, match="expected \\(1, 2\\)"):
         top_rankings(["1_A"], np.array([1, 2]), np.zeros((2, 2)), top_n=1)
