@@ -91,15 +91,19 @@ class Judging:
         bank: The misconceptions by id.
         threshold: Rows whose score is below it are left out; 0 to 10.
         similar: Ids of a misconception's neighbours, shown so that `exactly this one` means something; may be empty.
+        instruction: What the judge is told first; it must ask for the same JSON object.
         max_tokens: Longest answer.
         seed: Of the sampling.
+        guided: Give the engine the JSON schema.
     """
 
     bank: Mapping[int, Misconception]
-    threshold: float = 8.0
+    threshold: float = 7.0
     similar: Mapping[int, Sequence[int]] = field(default_factory=dict)
-    max_tokens: int = 384
+    instruction: str = JUDGE_INSTRUCTION
+    max_tokens: int = 256
     seed: int = 0
+    guided: bool = True
 
     def requests(self, rows: Sequence[SyntheticRow]) -> list[Request]:
         """Return one request a row."""
@@ -121,12 +125,12 @@ class Judging:
                 task=TASK,
                 row=case.key,
                 messages=(
-                    ChatMessage(role="system", text=JUDGE_INSTRUCTION),
+                    ChatMessage(role="system", text=self.instruction),
                     ChatMessage(role="user", text=self._text(case)),
                 ),
                 max_tokens=self.max_tokens,
                 seed=self.seed,
-                schema=JUDGE_SCHEMA,
+                schema=JUDGE_SCHEMA if self.guided else None,
             )
             for case in cases
         ]

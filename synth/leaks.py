@@ -32,7 +32,7 @@ def leak_verdicts(
         vectors: Embeddings of both (`known` is the held-out questions'); None leaves out what is merely near.
         near: The lowest cosine that counts as near; a clean row that is lost costs less than a leak that stays.
         words: So many words of the text in a row in common are a leak, whatever stands around them; of a shorter text
-            only the whole is compared. With 20 words, 8 % of the real Eedi questions share such a run with another one
+            only the whole is compared. Of the real Eedi questions 8 % share 20 words in a row with another one.
 
     Raises:
         ValueError: Vectors do not fit the rows, `near` is not between 0 and 1, or `words` is below 2.

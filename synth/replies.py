@@ -14,6 +14,7 @@ NOT_PARSED = "answer not parsed"
 
 _THOUGHT = re.compile(r"<think>.*?</think>", re.DOTALL)
 _FENCED = re.compile(r"```(?:json)?\s*\n(.*?)\n?\s*```", re.DOTALL)
+_ESCAPE = re.compile(r'\\(\\|"|/|[bfnrt]|u[0-9a-fA-F]{4})|\\')
 _REFUSAL = re.compile(
     r"^\W*(?:(?:i['’]?m|i am) (?:really |very |so )?(?:sorry|unable|not able)|sorry\b|apologies\b"
     r"|i (?:can['’]?t|cannot|can ?not|won['’]?t|will not|must decline)|as an ai\b|unfortunately,? i\b)",
@@ -48,7 +49,8 @@ def object_schema(**properties: dict[str, Any]) -> dict[str, Any]:
 def read_object(asked: Asked, fields: Collection[str]) -> dict[str, Any]:
     """Return the JSON object of an answer.
 
-    Thoughts in `<think>` tags and one code fence around the object go; nothing else may stand beside it.
+    Thoughts in `<think>` tags and one code fence around the object go, and a backslash that JSON does not know is read
+    as itself; nothing else is mended, and nothing may stand beside the object.
 
     Args:
         asked: A request and its answer.
@@ -60,7 +62,7 @@ def read_object(asked: Asked, fields: Collection[str]) -> dict[str, Any]:
     text = read_text(asked)
     fenced = _FENCED.fullmatch(text)
     try:
-        value = json.loads(fenced[1] if fenced else text, object_pairs_hook=_distinct, parse_constant=_no_constant)
+        value = _loaded(fenced[1] if fenced else text)
     except (ValueError, RecursionError) as error:
         if _REFUSAL.match(text):
             raise ReplyError(REFUSED, _short(text)) from error
@@ -87,6 +89,15 @@ def read_text(asked: Asked) -> str:
 def is_refusal(text: str) -> bool:
     """Return whether a text begins as models begin when they decline."""
     return bool(_REFUSAL.match(text))
+
+
+def _loaded(text: str) -> Any:  # noqa: ANN401 - whatever JSON holds
+    try:
+        return json.loads(text, object_pairs_hook=_distinct, parse_constant=_no_constant)
+    except json.JSONDecodeError:
+        # Models write LaTeX (`\\(`) into strings without doubling the backslash.
+        mended = _ESCAPE.sub(lambda found: found[0] if found[1] else r"\\", text)
+        return json.loads(mended, object_pairs_hook=_distinct, parse_constant=_no_constant)
 
 
 def _distinct(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

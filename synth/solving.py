@@ -41,12 +41,14 @@ class Solving:
         under: Whether the solver holds the row's misconception.
         max_tokens: Longest answer, working included.
         seed: Of the sampling, for engines that sample at temperature 0 too.
+        guided: Give the engine the JSON schema.
     """
 
     bank: Mapping[int, Misconception]
     under: bool
-    max_tokens: int = 768
+    max_tokens: int = 512
     seed: int = 0
+    guided: bool = True
 
     @property
     def task(self) -> str:
@@ -62,7 +64,7 @@ class Solving:
                 messages=self._messages(row),
                 max_tokens=self.max_tokens,
                 seed=self.seed,
-                schema=SOLVE_SCHEMA,
+                schema=SOLVE_SCHEMA if self.guided else None,
             )
             for row in rows
         ]
