@@ -24,7 +24,13 @@ def test_messages_go_as_text_and_answers_come_in_order():
     with serving(FakeChat()) as fake:
         writer = EndpointChatWriter.connect(fake.url, api_key="s3cret")
         one, two = asked(writer, "a", "b", schema=SCHEMA)
-        assert (one.text, two.text, one.finish_reason, one.prompt_tokens, one.output_tokens) == ("A", "B", "stop", 11, 7)
+        assert (one.text, two.text, one.finish_reason, one.prompt_tokens, one.output_tokens) == (
+            "A",
+            "B",
+            "stop",
+            11,
+            7,
+        )
         body = next(body for body in fake.asked if body["messages"][1]["content"] == "a")
         assert body["messages"][0] == {"role": "system", "content": "Be brief."}
         assert (body["model"], body["max_tokens"], body["temperature"], body["seed"]) == ("base", 9, 0.5, 4)
@@ -93,7 +99,7 @@ def test_a_wrong_address_key_or_name_is_told_before_any_cost():
     with pytest.raises(ModelError, match="Is it running"):
         EndpointChatWriter.connect("http://127.0.0.1:9/v1", retries=0, timeout_seconds=1)
     with serving(FakeChat(models=("a", "b"))) as fake:
-        with pytest.raises(ModelError, match="expected one model.*there is a, b"):
+        with pytest.raises(ModelError, match=r"expected one model.*there is a, b"):
             EndpointChatWriter.connect(fake.url)
         with pytest.raises(ModelError, match="does not serve 'c'"):
             EndpointChatWriter.connect(fake.url, model="c")
