@@ -75,8 +75,8 @@ def similar_entries(
         for other, share in others.items():
             if one in places and other in places:
                 for here, there in ((one, other), (other, one)):
-                    row = added.setdefault(places[here], {})
-                    row[places[there]] = max(row.get(places[there], 0.0), share)
+                    known = added.setdefault(places[here], {})
+                    known[places[there]] = max(known.get(places[there], 0.0), share)
     size = min(size, len(id_array) - 1)
     found: dict[int, tuple[int, ...]] = {}
     for first in range(0, len(id_array), _BLOCK):

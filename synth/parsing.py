@@ -74,7 +74,7 @@ def parse_written(text: str, *, finish_reason: str = "stop") -> Written | Verdic
     bare = _THOUGHT.sub("", text).strip()
     fenced = _FENCE.match(bare)
     bare = fenced.group(1).strip() if fenced else bare
-    value = _json(bare)
+    value = json_object(bare)
     if value is None:
         if finish_reason == "length":
             return rejected(CUT_OFF, detail=bare[-80:])
@@ -84,7 +84,8 @@ def parse_written(text: str, *, finish_reason: str = "stop") -> Written | Verdic
     return _written(value)
 
 
-def _json(text: str) -> dict[str, Any] | None:
+def json_object(text: str) -> dict[str, Any] | None:
+    r"""Return the JSON object that a text is, or None; a backslash that JSON does not know (`\(`) is read as itself."""
     for source in (text, _BAD_ESCAPE.sub(lambda found: found.group() if found.group(1) else r"\\", text)):
         try:
             value = json.loads(source, object_pairs_hook=_distinct)
