@@ -1,11 +1,11 @@
 """Let a language model explain the bank's entries: the CSV file that `--explanations` reads."""
 
 import argparse
-import logging
 import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,14 +19,12 @@ from pipelines.explaining_settings import ExplainingSettings
 from pipelines.job import Job, base_model, read_job
 from pipelines.recipe import load_encoder
 from pipelines.settings import Settings
-from pipelines.writing import add_writer_options, check_writer, open_writer, with_options
+from pipelines.writing import AskingBar, add_writer_options, check_writer, open_writer, with_options
 from synth.asking import Asker
 from synth.clusters import similar_entries
 from synth.explaining import Explaining
 from synth.ledger import Asked, Ledger
 from synth.replies import ReplyError
-
-logger = logging.getLogger(__name__)
 
 DESCRIPTION = """\
 Let a language model explain the entries of a bank: what each misconception is, and when it shows.
@@ -36,9 +34,9 @@ the other pipelines read with --explanations; stage 1 embeds them and stage 2 ca
 the line of ledger.jsonl in which the request stands: model, revision, prompt hash, seed, tokens, seconds, answer.
 
 A run that was killed goes on and never asks twice for a finished entry. Requests that failed are counted, their entries
-are absent from the file, and the same command asks for them again. Entries that --explanations has already are left out.
-Nothing but names of entries is shown to the model: no question, no answer. --show-prompt shows the prompt; change it with
-explaining.instruction and explaining.template in the config."""
+are absent from the file, and the same command asks for them again. Entries that --explanations has already are left
+out. Nothing but names of entries is shown to the model: no question, no answer. --show-prompt shows the prompt; change
+it with explaining.instruction and explaining.template in the config."""
 
 EPILOG = """\
 examples:
@@ -92,8 +90,8 @@ def main(arguments: list[str] | None = None) -> None:
     outcome, pool = Outcome(), EnginePool()
     path = job.output / "explanations.csv"
     try:
-        with Ledger(job.output / "ledger.jsonl") as ledger:
-            asker = open_writer(chosen, job.settings, pool).asker(ledger, progress=_progress)
+        with Ledger(job.output / "ledger.jsonl") as ledger, closing(AskingBar()) as bar:
+            asker = open_writer(chosen, job.settings, pool).asker(ledger, progress=bar)
             try:
                 explain(explaining, asker, entries, attempts=job.settings.explaining.attempts, outcome=outcome)
             finally:  # a dead server stops the run; what was explained before is worth a file
@@ -106,8 +104,8 @@ def main(arguments: list[str] | None = None) -> None:
     sys.stdout.write(report(entries, outcome, asker, seconds))
     if not outcome.texts:
         raise InputError(
-            f"not one of {len(entries)} entries could be explained ({_counted(outcome.rejected)}): use a larger instruct "
-            f"model, or look at the answers in {job.output / 'ledger.jsonl'}"
+            f"not one of {len(entries)} entries could be explained ({_counted(outcome.rejected)}): use a larger "
+            f"instruct model, or look at the answers in {job.output / 'ledger.jsonl'}"
         )
     sys.stdout.write("Written:\n" + "".join(f"  {job.output / name}\n" for name in (path.name, "explaining.json")))
 
@@ -235,10 +233,6 @@ def _explaining(job: Job, settings: ExplainingSettings) -> Explaining:
 
 def _explained(entries: Sequence[Misconception], texts: Mapping[int, str]) -> list[Misconception]:
     return [replace(entry, explanation=texts[entry.id]) for entry in entries if entry.id in texts]
-
-
-def _progress(done: int, of: int) -> None:
-    logger.info("%d of %d requests", done, of)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ class ExplainingSettings(StrictModel):
     instruction: str = Field(EXPLAIN_INSTRUCTION, min_length=1, description="What the model is told first.")
     template: str = Field(
         EXPLAIN_TEMPLATE,
-        description="What it is asked then: {name} is the entry, {similar} a list of those like it; double other braces.",
+        description="What it is asked then: {name} is the entry, {similar} a list of those like it.",
     )
     similar: Annotated[int, Field(ge=0)] = Field(4, description="Similar entries that {similar} lists; 0: none.")
     max_tokens: Some = Field(400, description="Longest answer.")

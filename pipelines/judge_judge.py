@@ -2,10 +2,10 @@
 
 import csv
 import io
-import logging
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from core.artifacts import write_json, write_text
@@ -19,12 +19,10 @@ from pipelines.recipe import load_encoder
 from pipelines.settings import Settings
 from pipelines.synthesis_checks import judging
 from pipelines.writer_settings import WriterSettings
-from pipelines.writing import add_writer_options, check_writer, open_writer, with_options
+from pipelines.writing import AskingBar, add_writer_options, check_writer, open_writer, with_options
 from synth.clusters import similar_entries
 from synth.judge import CRITERIA
 from synth.ledger import Ledger
-
-logger = logging.getLogger(__name__)
 
 DESCRIPTION = """\
 Ask the judge of synthesize.py about real labelled rows, and about the same rows with another misconception.
@@ -79,10 +77,10 @@ def main(arguments: list[str] | None = None) -> None:
     near = _neighbours(job, options.near) if options.near else None
     pool = EnginePool()
     try:
-        with Ledger(job.output / "ledger.jsonl") as ledger:
-            asker = open_writer(chosen, job.settings, pool).asker(ledger, progress=_progress)
+        with Ledger(job.output / "ledger.jsonl") as ledger, closing(AskingBar()) as bar:
+            asker = open_writer(chosen, job.settings, pool).asker(ledger, progress=bar)
             quality, judged = judge_the_judge(
-                judging(table, job.bank),
+                judging(table, {entry.id: entry for entry in job.bank}),
                 asker,
                 queries,
                 rows=options.rows or table.judge.check_rows,
@@ -127,10 +125,6 @@ def _rows(judged: Sequence[JudgedCase]) -> str:
         comment = "" if mark is None else mark.comment
         table.writerow([one.case.key, one.case.misconception_id, int(one.swapped), *marks, comment, one.fault])
     return stream.getvalue()
-
-
-def _progress(done: int, of: int) -> None:
-    logger.info("%d of %d requests", done, of)
 
 
 if __name__ == "__main__":

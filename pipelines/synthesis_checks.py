@@ -5,12 +5,15 @@ from typing import Protocol
 
 import numpy as np
 
+from core.errors import ConfigError
 from core.records import Misconception, Question
+from pipelines.job import Job
 from pipelines.synthesis_settings import SynthesisSettings
 from synth.arithmetic import arithmetic_verdict
 from synth.asking import Asker, Request
 from synth.chain import Check
 from synth.duplicates import TextVectors, duplicate_verdicts
+from synth.formula import sympy_fault
 from synth.judge import Judging
 from synth.leaks import leak_verdicts
 from synth.ledger import Asked
@@ -140,14 +143,14 @@ class LeakCheck:
 
 
 def synthesis_checks(
-    settings: SynthesisSettings,
+    job: Job,
     *,
-    bank: Sequence[Misconception],
+    bank: Mapping[int, Misconception],
+    asker: Asker,
+    judge: Asker,
+    embed: Embed | None,
     training: Sequence[Question],
     held_out: Sequence[Question],
-    asker: Asker,
-    judge_asker: Asker | None = None,
-    embed: Embed | None = None,
     similar: Mapping[int, Sequence[int]] | None = None,
 ) -> list[Check]:
     """Return the checks that a config asks for, in the order in which rows pass them.
@@ -156,16 +159,16 @@ def synthesis_checks(
     last: a copy must not drive out a row and then be rejected itself.
 
     Args:
-        settings: The `[synthesis]` table.
-        bank: The misconceptions.
+        job: The job, for its config.
+        bank: The misconceptions by id.
+        asker: Asks the model that solves.
+        judge: Asks the model that judges; may be the same.
+        embed: Stage 1's encoder; None compares texts without embeddings.
         training: Real questions to train on beside the made ones.
         held_out: Validation and test questions, which no row may repeat.
-        asker: Asks the model that solves (and judges, where there is no other).
-        judge_asker: Asks the judge's own model.
-        embed: Stage 1's encoder over documents; None compares texts without embeddings.
         similar: Ids of each misconception's neighbours, shown to the judge.
     """
-    by_id = {entry.id: entry for entry in bank}
+    settings = job.settings.synthesis
     vectors = QuestionVectors(embed) if embed is not None else None
     leaks, duplicates = settings.leaks, settings.duplicates
     checks: list[Check] = [ArithmeticCheck()] if settings.arithmetic else []
@@ -173,22 +176,34 @@ def synthesis_checks(
     checks.append(LeakCheck(held_out, near, near=leaks.near or 1.0, words=leaks.words))
     for under in (False, True) if settings.solve else ():
         solving = Solving(
-            bank=by_id, under=under, max_tokens=settings.solve_max_tokens, seed=settings.seed, guided=settings.guide
+            bank=bank, under=under, max_tokens=settings.solve_max_tokens, seed=settings.seed, guided=settings.guide
         )
         checks.append(AskedCheck(solving.task, solving, asker))
     if settings.judge.enabled:
-        checks.append(AskedCheck("judge", judging(settings, bank, similar), judge_asker or asker))
+        checks.append(AskedCheck("judge", judging(settings, bank, similar), judge))
     near = vectors if duplicates.near is not None else None
     checks.append(DuplicateCheck(training, near, duplicates.near or 1.0))
     return checks
 
 
+def check_sympy(settings: SynthesisSettings) -> None:
+    """Refuse to begin where sympy is wanted and not there.
+
+    Raises:
+        ConfigError: Says what to install, or to switch off.
+    """
+    if settings.arithmetic and (fault := sympy_fault()):
+        raise ConfigError(f"synthesis.arithmetic: {fault}")
+
+
 def judging(
-    settings: SynthesisSettings, bank: Sequence[Misconception], similar: Mapping[int, Sequence[int]] | None = None
+    settings: SynthesisSettings,
+    bank: Mapping[int, Misconception],
+    similar: Mapping[int, Sequence[int]] | None = None,
 ) -> Judging:
     """Return the judge that a config asks for."""
     return Judging(
-        bank={entry.id: entry for entry in bank},
+        bank=bank,
         threshold=settings.judge.threshold,
         similar=similar or {},
         instruction=settings.judge.instruction,

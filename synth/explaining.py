@@ -21,8 +21,8 @@ EXPLAIN_INSTRUCTION = (
     "You are an expert mathematics teacher who explains to colleagues how students go wrong. You are given the name of "
     "one misconception. Explain it for a colleague who has to recognise it in a student's answer.\n"
     "what: what the student believes or does, and what would be right instead; two or three sentences.\n"
-    "when: in which kinds of questions it shows and what wrong answer it gives there, with one or two short examples in "
-    "numbers; two or three sentences.\n"
+    "when: in which kinds of questions it shows and what wrong answer it gives there, with one or two short examples "
+    "in numbers; two or three sentences.\n"
     "Say what is particular to this misconception and tells it from similar ones. Use the words that questions on this "
     'topic use. Reply with one JSON object and nothing else: {"what": "...", "when": "..."}.'
 )
