@@ -19,9 +19,9 @@ def summary_json(summary: Summary) -> dict[str, Any]:
 def summary_text(summary: Summary) -> str:
     """Return the summary for the terminal."""
     cover, total = summary.coverage, _total(summary)
+    kept = f"{summary.accepted} accepted ({_share(summary.accepted, summary.attempts)})"
     lines = [
-        f"{summary.attempts} attempts at rows: {summary.accepted} accepted ({_share(summary.accepted, summary.attempts)}"
-        f"), {summary.attempts - summary.accepted} rejected",
+        f"{summary.attempts} attempts at rows: {kept}, {summary.attempts - summary.accepted} rejected",
         *(f"  {count:>7}  {reason}" for reason, count in summary.rejected.items()),
         "",
         f"{'task':<10}{'requests':>10}{'failed':>8}{'tokens in':>12}{'tokens out':>12}{'seconds':>10}",

@@ -1,4 +1,4 @@
-"""Let a language model write questions for misconceptions; keep those that pass every check, and tell what each cost."""
+"""Let a language model write questions for misconceptions; keep what passes every check, and tell what it cost."""
 
 import argparse
 import logging
@@ -8,17 +8,18 @@ from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-from core.errors import InputError, UserError
-from core.models import LocalModel, locate_model
+from core.errors import InputError
+from core.models import LocalModel
 from pipelines.cli import parse_arguments, parser, run_main
 from pipelines.engine_pool import EnginePool
-from pipelines.job import Job, add_data_options, check_length, read_job
+from pipelines.job import Job, add_data_options
 from pipelines.settings import Settings
 from pipelines.stages import Stages
 from pipelines.synthesis_checks import synthesis_checks
+from pipelines.synthesis_job import read_synthesis_job, wanted_slots
 from pipelines.synthesis_parts import SynthesisParts
 from pipelines.synthesis_report import summary_text, write_summary
-from pipelines.writing import AskingBar, OpenWriter, add_writer_options, check_writer, open_writer, with_options
+from pipelines.writing import AskingBar, OpenWriter, add_writer_options, open_writer
 from synth.asking import Asker
 from synth.ledger import Asked, Ledger
 from synth.outcomes import (
@@ -31,7 +32,7 @@ from synth.outcomes import (
     write_outcomes,
     write_rows,
 )
-from synth.slots import Slot, real_examples, slots_of
+from synth.slots import Slot, real_examples
 from synth.writing import write_all
 
 logger = logging.getLogger(__name__)
@@ -58,8 +59,8 @@ The key, if it needs one, comes from the environment variable that engines.mine.
 Written to --output:
   questions.csv    the accepted rows in the Eedi schema, and rows.jsonl (misconception, parents, judge's mark a row):
                    the folder is what training takes as --synthetic
-  ledger.jsonl     every attempt: accepted or why not, model, seed, tokens, seconds, marks, and its parents (fingerprints
-                   of the real questions that its prompt showed)
+  ledger.jsonl     every attempt: accepted or why not, model, seed, tokens, seconds, marks, and its parents
+                   (fingerprints of the real questions that its prompt showed)
   requests.jsonl   every request to the model with its answer: nothing in it is ever asked again
   summary.json, summary.html
 
@@ -84,9 +85,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the job that the command line asks for."""
     options = parse_arguments(_parser(), arguments)
     retrievers: list[LocalModel] = []
-    job = _job(options, retrievers)
+    job = read_synthesis_job(options, retrievers)
     parts = SynthesisParts(job, retrievers[0], options.confusions)
-    slots = _slots(job, options)
+    slots = wanted_slots(job, options)
     if options.show_prompt:
         _show_prompt(parts, slots)
         return
@@ -144,74 +145,6 @@ def _parser() -> argparse.ArgumentParser:
     return made
 
 
-def _job(options: argparse.Namespace, retrievers: list[LocalModel]) -> Job:
-    """Read config and files; all faults at once, before any model loads."""
-
-    def adjust(settings: Settings) -> Settings:
-        made = settings.synthesis
-        changed = made.model_copy(update={"writer": with_options(made.writer, options)})
-        return settings.model_copy(update={"synthesis": changed})
-
-    def check_retriever(settings: Settings) -> None:
-        retriever = settings.retriever
-        retrievers.append(locate_model(options.retriever or retriever.model, revision=retriever.revision))
-        check_length(retrievers[0], settings)
-
-    def check_writers(settings: Settings) -> None:
-        if options.show_prompt:
-            return
-        faults: list[str] = []
-        for where, table in (
-            ("synthesis.writer", settings.synthesis.writer),
-            ("synthesis.judge.writer", settings.synthesis.judge.writer),
-        ):
-            try:
-                if table is not None:
-                    check_writer(where, table, settings)
-            except UserError as error:
-                faults += error.faults
-        if faults:
-            raise InputError(faults)
-
-    def check_options(_: Settings) -> None:
-        faults = []
-        if options.limit is not None and options.limit < 1:
-            faults.append(f"--limit {options.limit}: expected at least 1")
-        if options.only is not None and not all(part.strip().isdigit() for part in options.only.split(",")):
-            faults.append(f"--only {options.only}: expected ids of misconceptions parted by commas, e.g. 12,345")
-        if options.confusions is not None and not options.confusions.is_file():
-            faults.append(f"--confusions {options.confusions}: there is no such file")
-        if options.confusions is not None and options.train is None:
-            faults.append("--confusions needs --train: the rankings are of its questions")
-        if faults:
-            raise InputError(faults)
-
-    return read_job(options, checks=(check_retriever, check_writers, check_options), adjust=adjust, needs_train=False)
-
-
-def _slots(job: Job, options: argparse.Namespace) -> list[Slot]:
-    settings = job.settings.synthesis
-    only = None if options.only is None else {int(part) for part in options.only.split(",")}
-    if only is not None and (unknown := sorted(only - {entry.id for entry in job.bank})):
-        raise InputError(f"--only: not in the bank: {', '.join(map(str, unknown))}")
-    slots = slots_of(
-        job.bank,
-        real_examples(job.train),
-        at_least=settings.at_least,
-        at_most=settings.at_most,
-        attempts=settings.attempts,
-        only_unseen=settings.labels == "unseen",
-        only=only,
-        limit=options.limit,
-    )
-    if not slots:
-        raise InputError(
-            "nothing to write: every misconception that was asked for has a real example; set synthesis.labels=all"
-        )
-    logger.info("%d rows for %d misconceptions", len(slots), len({slot.misconception_id for slot in slots}))
-    return slots
-
-
 def _show_prompt(parts: SynthesisParts, slots: Sequence[Slot]) -> None:
     # No model is needed to see a prompt: its tokens are estimated.
     rows = parts.row_writer(lambda text: len(text.encode()) // 3 + 1, None)
@@ -265,8 +198,8 @@ def _write(job: Job, writer: OpenWriter, outcomes: Sequence[Outcome], ledger: Le
         )
     except OSError as error:
         raise InputError(
-            f"{job.output}: cannot be written ({error.strerror or error}). All answers are kept in requests.jsonl: make "
-            "room and run the same command again, nothing is asked twice"
+            f"{job.output}: cannot be written ({error.strerror or error}). All answers are kept in requests.jsonl: "
+            "make room and run the same command again, nothing is asked twice"
         ) from error
 
 
