@@ -66,7 +66,7 @@ def test_a_busy_server_is_asked_again_and_a_refused_request_is_one_error():
 
 def test_a_slow_server_is_an_error_not_a_hang():
     gate = threading.Event()
-    with serving(FakeChat(write=lambda _: gate.wait(3) and "" or "")) as fake:
+    with serving(FakeChat(write=lambda _: str(gate.wait(3)))) as fake:
         (made,) = asked(EndpointChatWriter.connect(fake.url, timeout_seconds=0.2, retries=0), "a")
         gate.set()
     assert made.error is not None and "timed out" in made.error.lower()
