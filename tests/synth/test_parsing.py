@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from made_rows import asked
 from scripted_writer import question
 
 from synth import parsing
@@ -10,13 +11,17 @@ GOOD = json.loads(question())
 ANSWERS = GOOD["answers"]
 
 
+def written(text, **settings):
+    return parse_written(asked(text, **settings))
+
+
 def reason(text, **settings):
-    found = parse_written(text, **settings)
+    found = written(text, **settings)
     return None if isinstance(found, Written) else (found.reason, found.detail)
 
 
 def test_an_answer_in_the_asked_form_becomes_a_question():
-    made = parse_written(question())
+    made = written(question())
     assert made.question == r"What is the sum of \( \frac{1}{3} \) and \( \frac{1}{5} \)?"
     assert made.answers[2] == r"\( \frac{2}{8} \)" and (made.correct, made.letter) == ("B", "C")
     assert (made.subject, made.construct, made.rationale) == (
@@ -31,7 +36,7 @@ def test_an_answer_in_the_asked_form_becomes_a_question():
     ["```json\n{}\n```", "```\n{}\n```", "  {}\n", "<think>1/8 { } hm</think>\n{}", "<think></think>```json\n{}\n```"],
 )
 def test_thoughts_and_one_fence_come_off(around):
-    assert parse_written(
+    assert written(
         around.replace("{}", question(), 1) if "{ }" not in around else around.replace("\n{}", "\n" + question())
     )
 
@@ -46,6 +51,7 @@ def test_thoughts_and_one_fence_come_off(around):
         (question()[:-1], parsing.NOT_JSON),
         ("[1, 2]", parsing.NOT_JSON),
         ("{" * 100_000, parsing.NOT_JSON),
+        ("[" * 100_000, parsing.NOT_JSON),
         ('{"question": "a", "question": "b"}', parsing.NOT_JSON),
         ("I'm sorry, but I can't help with that.", parsing.REFUSED),
         ("I cannot write questions that mislead students.", parsing.REFUSED),
@@ -73,7 +79,7 @@ def test_anything_else_is_rejected_with_a_reason(text, expected):
 
 def test_a_cut_answer_is_told_from_a_malformed_one():
     assert reason(question()[:60], finish_reason="length")[0] == parsing.CUT_OFF
-    assert reason(question(), finish_reason="length") is None  # whole all the same
+    assert reason("", error="timed out") == (parsing.FAILED, "timed out")
 
 
 def test_every_reason_is_listed_and_tested():
@@ -86,19 +92,19 @@ def test_every_reason_is_listed_and_tested():
 
 
 def test_subject_and_construct_may_be_absent():
-    made = parse_written(question(subject=..., construct=""))
+    made = written(question(subject=..., construct=""))
     assert (made.subject, made.construct) == (None, None)
 
 
 def test_carelessly_escaped_latex_is_read_as_it_was_meant():
     r"""`\(` is no escape of JSON, `\f` and `\t` are other ones than LaTeX means."""
     careless = question().replace("\\\\", "\\")
-    assert "\\(" in careless and parse_written(careless).question == GOOD["question"]
-    told = parse_written(question(question="\\times \\beta \\rightarrow \\neq \\nabla").replace("\\\\", "\\"))
+    assert "\\(" in careless and written(careless).question == GOOD["question"]
+    told = written(question(question="\\times \\beta \\rightarrow \\neq \\nabla").replace("\\\\", "\\"))
     assert told.question == r"\times \beta \rightarrow \neq \nabla"
-    table = parse_written(question(question="First line\nnot \\( 3 \\) under it"))
+    table = written(question(question="First line\nnot \\( 3 \\) under it"))
     assert table.question == "First line\nnot \\( 3 \\) under it"
 
 
 def test_what_no_file_can_hold_is_dropped():
-    assert parse_written(question(question="a\ud800b\u0000c")).question == "abc"
+    assert written(question(question="a\ud800b\u0000c")).question == "abc"

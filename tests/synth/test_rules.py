@@ -3,6 +3,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
+from made_rows import asked
 from scripted_writer import question
 
 from core.records import Misconception
@@ -11,7 +12,7 @@ from synth.parsing import Written, parse_written
 from synth.rules import answer_value, check_rules, picture_in
 
 ENTRY = Misconception(id=7, name="Adds the denominators of two fractions.")
-GOOD = parse_written(question())
+GOOD = parse_written(asked(question()))
 assert isinstance(GOOD, Written)
 
 
@@ -114,7 +115,7 @@ def test_the_rules_cost_little_of_the_real_questions(eedi):
             continue
         letter = next(letter for letter in real.wrong_letters if real.labels_of(letter))
         told = json.loads(question(question=real.text, answers=dict(zip("ABCD", real.answers, strict=True))))
-        written = parse_written(json.dumps({**told, "correct": real.correct, "misconception_answer": letter}))
+        written = parse_written(asked(json.dumps({**told, "correct": real.correct, "misconception_answer": letter})))
         assert isinstance(written, Written)
         total += 1
         broken += not check_rules(written, bank[real.labels_of(letter)[0]], language="en").accepted
