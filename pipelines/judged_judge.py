@@ -98,7 +98,8 @@ def judge_the_judge(
     cases = [*real, *swapped_cases(real, judging.bank, seed=seed, near=near)]
     # Neighbours on the list: a row's own misconception and its swap share the prompt's beginning.
     order = [place for pair in zip(range(len(real)), range(len(real), len(cases)), strict=True) for place in pair]
-    answers = dict(zip(order, asker.ask(judging.case_requests([cases[place] for place in order], task=CHECK_TASK)), strict=True))
+    requests = judging.case_requests([cases[place] for place in order], task=CHECK_TASK)
+    answers = dict(zip(order, asker.ask(requests), strict=True))
     judged = []
     for place, case in enumerate(cases):
         judgement, fault = None, ""

@@ -206,3 +206,22 @@ def test_help_is_complete(capsys):
     told = capsys.readouterr().out
     for option in ("--misconceptions", "--explanations", "--output", "--model", "--engine", "--show-prompt", "--limit"):
         assert option in told
+
+
+class Dying(FakeChat):
+    def answer(self, body):
+        return super().answer(body) if len(self.asked) <= 10 else (503, {}, {"error": {"message": "gone"}})
+
+
+def test_a_server_that_dies_stops_the_run_and_what_was_explained_is_kept(invoke, tiny_bank, tmp_path):
+    bank, out = tmp_path / "bank.csv", tmp_path / "out"
+    write_misconceptions(bank, tiny_bank[:90])
+    with serving(Dying(write=good)) as fake:
+        one = ("--set", "engines.fake.concurrency=1")
+        done = invoke(main, *arguments(fake, bank, out, *one))
+        assert done.returncode == 2
+        assert "requests in a row failed" in done.stderr and "503" in done.stderr
+    with serving(FakeChat(write=good)) as fake:
+        done = invoke(main, *arguments(fake, bank, out, *one))
+        assert done.returncode == 0 and "80 requests asked, 10 taken from the ledger" in done.stdout
+    assert len(read_explanations([out / "explanations.csv"])) == 90
