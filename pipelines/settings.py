@@ -161,6 +161,8 @@ class Settings(StrictModel):
                 meant = did_you_mean(table.engine, self.engine_names)
                 known = ", ".join(self.engine_names)
                 faults.append(f"rerankers.{name}.engine: no table [engines.{table.engine}]{meant}; there is {known}")
+            elif table.reads_language_model and self.engine(table.engine).kind == "endpoint":
+                faults.append(f"rerankers.{name}.engine: an engine of kind endpoint writes texts and scores nothing")
             faults += [
                 f"rerankers.{name}.stages: no table [rerankers.{stage.reranker}] that is no cascade"
                 f"{did_you_mean(stage.reranker, self.rerankers)}"
