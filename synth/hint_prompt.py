@@ -107,7 +107,9 @@ def parse_template(text: str) -> HintPrompt:
     names, bodies = pieces[1::2], [body.strip() for body in pieces[2::2]]
     faults = []
     if pieces[0].strip():
-        faults.append(f"hint template: expected the line [system] or [user] at the head, came {pieces[0].strip()[:60]!r}")
+        faults.append(
+            f"hint template: expected the line [system] or [user] at the head, came {pieces[0].strip()[:60]!r}"
+        )
     if sorted(set(names)) != sorted(names) or "user" not in names or set(names) - {"system", "user"}:
         came = ", ".join(f"[{name}]" for name in names) or "none"
         faults.append(f"hint template: expected the section [user] and at most one [system], came {came}")
