@@ -12,6 +12,7 @@ from core.columns import EEDI, Columns
 from core.config import StrictModel
 from core.errors import did_you_mean
 from pipelines.engine_settings import EngineSettings
+from pipelines.hint_settings import HintSettings, ReasonerTrainingSettings
 from pipelines.lm_training_settings import LmTrainingSettings
 from pipelines.reranker_settings import RerankerSettings, Share, not_in_a_cascade
 from pipelines.training_settings import RerankerTrainingSettings, TrainingSettings, Weight
@@ -149,6 +150,8 @@ class Settings(StrictModel):
     engines: dict[str, EngineSettings] = Field(default_factory=dict)
     reranker_training: RerankerTrainingSettings = RerankerTrainingSettings()
     lm_training: LmTrainingSettings = LmTrainingSettings()
+    hints: HintSettings = HintSettings()
+    reasoner_training: ReasonerTrainingSettings = ReasonerTrainingSettings()
     prior: PriorSettings = PriorSettings()
     zero_shot: bool = Field(True, description="Also measure the untrained model, side by side.")
     bootstrap: Annotated[int, Field(ge=100)] = Field(2000, description="Resamples of the bootstrap intervals.")
