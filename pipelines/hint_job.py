@@ -76,8 +76,9 @@ def read_hint_job(
             except UserError as error:
                 for fault in error.faults:
                     faults.add_message(fault)
-    if options.output is not None and (fault := output_folder_fault(options.output)):
-        faults.add_message(fault)
+    unwritable = None if options.output is None else output_folder_fault(options.output)
+    if unwritable is not None:
+        faults.add_message(unwritable)
     tables = [
         path and scan_questions(path, faults, columns=settings.columns, require_labels=False)
         for path in (options.train, options.test)

@@ -81,8 +81,8 @@ def hint_parts(
     learnt = [query.key for query, place in zip(queries, places, strict=True) if place is None]
     if learnt and (not skip_learnt or len(learnt) == len(queries)):
         raise InputError(
-            f"--reasoner: {len(learnt)} of {len(queries)} wrong answers (for example {learnt[0]}) are of questions that "
-            "every reasoner given learnt from; give reasoners of train_reasoner.py --folds"
+            f"--reasoner: {len(learnt)} of {len(queries)} wrong answers (for example {learnt[0]}) are of questions "
+            "that every reasoner given learnt from; give reasoners of train_reasoner.py --folds"
             + ("" if skip_learnt else ", or leave these out with --skip-learnt")
         )
     if learnt:
@@ -154,6 +154,8 @@ def _ask(job: HintJob, part: HintPart, ledger: Ledger, pool: EnginePool, outcome
     bar = tqdm(desc="hints", unit=" requests")
 
     def progress(done: int, of: int) -> None:
+        if done < bar.n:  # a further attempt
+            bar.reset()
         bar.total = of
         bar.update(done - bar.n)
 
@@ -226,8 +228,8 @@ def _told(summary: Mapping[str, Any]) -> str:
 
     run = summary["this_run"]
     return (
-        f"hints: {summary['written']} of {summary['wanted']} wrong answers; missing: {counts(summary['missing'])} "
-        "(asked again by the same command)\n"
+        f"hints: {summary['written']} of {summary['wanted']} wrong answers; missing: {counts(summary['missing'])}"
+        f"{' (the same command asks for them again)' if summary['missing'] else ''}\n"
         f"rejected answers: {counts(summary['rejected_answers'])}\n"
         f"this run: {run['requests']} requests, {run['tokens_read']} tokens read, {run['tokens_written']} written, "
         f"{run['seconds']} s"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from core.artifacts import read_manifest
 from core.errors import InputError, ModelError
@@ -95,13 +95,13 @@ def _is_model(path: Path) -> bool:
 
 def _read(folder: Path) -> Reasoner:
     manifest: dict[str, Any] = read_manifest(folder) or {}
-    form = manifest.get("form")
-    if manifest.get("artifact") != KIND or form not in get_args(Form):
+    form: Form = "json" if manifest.get("form") == "json" else "plain"
+    if manifest.get("artifact") != KIND:
         raise InputError(
             f"--reasoner {folder}: its manifest.json does not say that train_reasoner.py wrote it; a language model "
             "that was trained elsewhere is named with --model, an adapter with hints.writer.adapter"
         )
-    lacking = [key for key in ("model", "template", "fitted_on") if key not in manifest]
+    lacking = [key for key in ("model", "template", "form", "fitted_on") if key not in manifest]
     if lacking:
         raise InputError(f"--reasoner {folder}: its manifest lacks {', '.join(lacking)}; train it again")
     adapter = (folder / "adapter_config.json").is_file()

@@ -48,7 +48,7 @@ EPILOG = """\
 examples:
   python pipelines/train_reasoner.py --train train.csv --hints hints.csv --output models/reasoner --folds 5
   python pipelines/write_hints.py --train train.csv --reasoner models/reasoner --output runs/hints
-  python pipelines/train_reasoner.py ... --set reasoner_training.base=models/qwen --set reasoner_training.method=qlora"""
+  python pipelines/train_reasoner.py ... --config reasoner.toml --set reasoner_training.base=models/qwen"""
 
 _COSTS_ONLY = {"base", "base_revision", "template", "checkpoint_steps", "micro_tokens", "gradient_checkpointing"}
 """Settings that reach the manifest by another key, or that change no weight (but for rounding and dropout's draws)."""
