@@ -15,6 +15,7 @@ from pipelines.engine_settings import EngineSettings
 from pipelines.hint_settings import HintSettings, ReasonerTrainingSettings
 from pipelines.lm_training_settings import LmTrainingSettings
 from pipelines.reranker_settings import RerankerSettings, Share, not_in_a_cascade
+from pipelines.synthesis_settings import SynthesisSettings
 from pipelines.training_settings import RerankerTrainingSettings, TrainingSettings, Weight
 
 Cosine = Annotated[float, Field(ge=-1.0, lt=1.0)]
@@ -153,6 +154,7 @@ class Settings(StrictModel):
     hints: HintSettings = HintSettings()
     reasoner_training: ReasonerTrainingSettings = ReasonerTrainingSettings()
     prior: PriorSettings = PriorSettings()
+    synthesis: SynthesisSettings = SynthesisSettings()
     zero_shot: bool = Field(True, description="Also measure the untrained model, side by side.")
     bootstrap: Annotated[int, Field(ge=100)] = Field(2000, description="Resamples of the bootstrap intervals.")
 
