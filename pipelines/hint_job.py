@@ -14,6 +14,7 @@ from core.inputs import output_folder_fault
 from core.question_table import scan_questions
 from core.records import Question, queries_of
 from pipelines.hint_settings import Form
+from pipelines.job import set_threads
 from pipelines.settings import Settings
 from synth.hint_prompt import HintPrompt, default_prompt, parse_template
 
@@ -85,6 +86,7 @@ def read_hint_job(
     ]
     hints = scan_hints(options.hints, faults, columns=settings.columns)
     faults.raise_if_any()
+    set_threads(settings.threads)
     train, test = (table.questions if table else () for table in tables)
     warnings = [warning for table in tables if table for warning in table.warnings]
     for warning in [*warnings, *unknown_hints(queries_of([*train, *test]), hints)]:

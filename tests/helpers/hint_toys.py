@@ -1,10 +1,6 @@
 """Toys for hints: questions, a writer that follows a script, and a language model small enough to learn by heart."""
 
-import json
-import threading
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from core.language_model import Generation
 from core.records import Question
@@ -121,40 +117,3 @@ def write_toy_lm(folder, texts, *, width=64):
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
-
-
-@contextmanager
-def chat_endpoint(answer):
-    """Serve /v1 as an OpenAI-compatible endpoint does; `answer(body)` says a text or `(status, object)`. Gives the URL."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self._send(200, {"data": [{"id": "toy"}]})
-
-        def do_POST(self):
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            said = answer(body)
-            if isinstance(said, str):
-                message = {"role": "assistant", "content": said}
-                usage = {"prompt_tokens": 7, "completion_tokens": 3}
-                said = (200, {"choices": [{"message": message, "finish_reason": "stop"}], "usage": usage})
-            self._send(*said)
-
-        def _send(self, status, value):
-            data = json.dumps(value).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/v1"
-    finally:
-        server.shutdown()
-        server.server_close()

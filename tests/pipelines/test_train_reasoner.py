@@ -106,7 +106,7 @@ def test_the_validation_part_is_held_out_and_its_questions_alone_are_written(
         "--set",
         "hints.attempts=1",
     )
-    assert "19 wrong answers left out" in skipped.stderr
+    assert "19 wrong answers are left out" in skipped.stderr
     rows = [json.loads(line)["row"] for line in (tmp_path / "out" / "requests.jsonl").read_text().splitlines()]
     assert {fingerprint(QUESTIONS[int(row.split("_")[0])]) for row in rows}.isdisjoint(learnt)
     assert len(rows) == 5
