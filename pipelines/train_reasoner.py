@@ -142,6 +142,10 @@ def _reasoner(
             "the messages above"
         )
     logger.info("%s: %d hints of %d questions to learn from", name, len(lessons), len(part))
+    if training.method == "qlora":
+        logger.warning(
+            "warning: the adapter is trained on the 4-bit base: write with an engine of quantization = 'bitsandbytes'"
+        )
     made_from: dict[str, Any] = {
         "artifact": KIND,
         "model": base.name,
@@ -155,13 +159,13 @@ def _reasoner(
     }
 
     def make(folder: Path) -> None:
-        held_out = _lessons(job, rest, prompt)[: training.measured]
+        held_out = _lessons(job, rest, prompt, tell=False)[: training.measured]
         _tell(_train(job.settings, base, lessons, held_out, folder))
 
     stages.artifact(name, made_from, make)
 
 
-def _lessons(job: HintJob, questions: Sequence[Question], prompt: HintPrompt) -> list[Lesson]:
+def _lessons(job: HintJob, questions: Sequence[Question], prompt: HintPrompt, *, tell: bool = True) -> list[Lesson]:
     """Return what hints teach; those that would be rejected, were a model to write them, are counted and left out."""
     training, limits = job.settings.reasoner_training, job.settings.hints
     kept = HintLimits(shortest=limits.shortest, longest=limits.longest, longest_reasoning=limits.longest_reasoning)
@@ -181,6 +185,8 @@ def _lessons(job: HintJob, questions: Sequence[Question], prompt: HintPrompt) ->
             continue
         shortened += hint != given
         lessons.append(_lesson(query, prompt, answer))
+    if not tell:
+        return lessons
     for reason, count in sorted(left_out.items()):
         logger.warning("warning: %d hints are not taught: %s", count, reason)
     if shortened:
