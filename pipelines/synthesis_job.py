@@ -9,6 +9,7 @@ from core.models import LocalModel, locate_model
 from pipelines.cli import check_all
 from pipelines.job import Job, check_length, read_job
 from pipelines.settings import Settings
+from pipelines.synthesis_checks import check_sympy
 from pipelines.writing import check_writer, with_options
 from synth.slots import Slot, real_examples, slots_of
 
@@ -50,7 +51,10 @@ def read_synthesis_job(options: argparse.Namespace, retrievers: list[LocalModel]
 
 def _writer_checks(settings: Settings) -> list[Callable[[], object]]:
     made = settings.synthesis
-    checks: list[Callable[[], object]] = [lambda: check_writer("synthesis.writer", made.writer, settings)]
+    checks: list[Callable[[], object]] = [
+        lambda: check_sympy(made),
+        lambda: check_writer("synthesis.writer", made.writer, settings),
+    ]
     judge = made.judge.writer
     if judge is not None:
         checks.append(lambda: check_writer("synthesis.judge.writer", judge, settings))

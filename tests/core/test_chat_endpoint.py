@@ -24,7 +24,13 @@ def test_messages_go_as_text_and_answers_come_in_order():
     with serving(FakeChat()) as fake:
         writer = EndpointChatWriter.connect(fake.url, api_key="s3cret")
         one, two = asked(writer, "a", "b", schema=SCHEMA)
-        assert (one.text, two.text, one.finish_reason, one.prompt_tokens, one.output_tokens) == ("A", "B", "stop", 11, 7)
+        assert (one.text, two.text, one.finish_reason, one.prompt_tokens, one.output_tokens) == (
+            "A",
+            "B",
+            "stop",
+            11,
+            7,
+        )
         body = next(body for body in fake.asked if body["messages"][1]["content"] == "a")
         assert body["messages"][0] == {"role": "system", "content": "Be brief."}
         assert (body["model"], body["max_tokens"], body["temperature"], body["seed"]) == ("base", 9, 0.5, 4)
@@ -60,7 +66,7 @@ def test_a_busy_server_is_asked_again_and_a_refused_request_is_one_error():
 
 def test_a_slow_server_is_an_error_not_a_hang():
     gate = threading.Event()
-    with serving(FakeChat(write=lambda _: gate.wait(3) and "" or "")) as fake:
+    with serving(FakeChat(write=lambda _: str(gate.wait(3)))) as fake:
         (made,) = asked(EndpointChatWriter.connect(fake.url, timeout_seconds=0.2, retries=0), "a")
         gate.set()
     assert made.error is not None and "timed out" in made.error.lower()
@@ -93,7 +99,7 @@ def test_a_wrong_address_key_or_name_is_told_before_any_cost():
     with pytest.raises(ModelError, match="Is it running"):
         EndpointChatWriter.connect("http://127.0.0.1:9/v1", retries=0, timeout_seconds=1)
     with serving(FakeChat(models=("a", "b"))) as fake:
-        with pytest.raises(ModelError, match="expected one model.*there is a, b"):
+        with pytest.raises(ModelError, match=r"expected one model.*there is a, b"):
             EndpointChatWriter.connect(fake.url)
         with pytest.raises(ModelError, match="does not serve 'c'"):
             EndpointChatWriter.connect(fake.url, model="c")
