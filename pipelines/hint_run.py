@@ -3,10 +3,9 @@
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
-
-from tqdm import tqdm
 
 from core.artifacts import content_hash, manifest_path, write_json, write_manifest
 from core.errors import InputError
@@ -18,7 +17,7 @@ from pipelines.hint_settings import Form
 from pipelines.reasoners import Reasoner, assign
 from pipelines.settings import Settings
 from pipelines.writer_settings import WriterSettings
-from pipelines.writing import open_writer
+from pipelines.writing import AskingBar, open_writer
 from synth.hint_parsing import HintLimits
 from synth.hint_prompt import HintPrompt
 from synth.hints import HintSampling, HintsWritten, HintWriter, WrittenHint
@@ -123,45 +122,29 @@ def write_parts(job: HintJob, parts: Sequence[HintPart]) -> str:
         UserError: Nothing is answered any more.
     """
     outcome = _Outcome()
-    pool = EnginePool()
-    with Ledger(job.output / LEDGER) as ledger:
+    wanted = [query.key for part in parts for query in part.queries]
+    with (
+        Ledger(job.output / LEDGER) as ledger,
+        closing(EnginePool()) as pool,
+        closing(AskingBar()) as bar,
+    ):
         before = len(ledger)
         try:
             for part in parts:
-                _ask(job, part, ledger, pool, outcome)
-        finally:
-            pool.close()
-        asked = list(ledger)[before:]
-    wanted = [query for part in parts for query in part.queries]
-    summary = _summary(outcome, wanted=len(wanted), asked=asked)
-    try:
-        write_json(job.output / SUMMARY, summary)
-        if outcome.hints:
-            _write_table(job, [query.key for query in wanted], outcome.hints, parts)
-    except OSError as error:
-        raise InputError(
-            f"{job.output}: cannot be written ({error.strerror or error}). Every answer is kept in {LEDGER}: make room "
-            "and run the same command again"
-        ) from error
+                _ask(job, part, ledger, pool, bar, outcome)
+        finally:  # a dead server stops the run; what was written before is worth a file
+            summary = _summary(outcome, wanted=len(wanted), asked=list(ledger)[before:])
+            _keep(job, wanted, parts, outcome.hints, summary)
     told = _told(summary)
     if not outcome.hints:
         raise InputError(f"no hint was written, so there is no {FILE}.\n{told}\nEvery answer is in {LEDGER}.")
     return f"{told}\nWritten:\n  {job.output / FILE}\n  {job.output / LEDGER}\n  {job.output / SUMMARY}\n"
 
 
-def _ask(job: HintJob, part: HintPart, ledger: Ledger, pool: EnginePool, outcome: _Outcome) -> None:
+def _ask(job: HintJob, part: HintPart, ledger: Ledger, pool: EnginePool, bar: AskingBar, outcome: _Outcome) -> None:
     chosen = job.settings.hints
-    bar = tqdm(desc="hints", unit=" requests")
-
-    def progress(done: int, of: int) -> None:
-        if done < bar.n:  # a further attempt
-            bar.reset()
-        bar.total = of
-        bar.update(done - bar.n)
-
-    asker = open_writer(part.writer, job.settings, pool).asker(ledger, progress=progress)
     writer = HintWriter(
-        asker,
+        open_writer(part.writer, job.settings, pool).asker(ledger, progress=bar),
         ledger,
         prompt=part.prompt,
         form=part.form,
@@ -173,11 +156,30 @@ def _ask(job: HintJob, part: HintPart, ledger: Ledger, pool: EnginePool, outcome
             attempts=chosen.attempts,
         ),
         limits=HintLimits(shortest=chosen.shortest, longest=chosen.longest, longest_reasoning=chosen.longest_reasoning),
+        guided=chosen.guide,
     )
     try:
-        outcome.add(writer.write(part.queries))
+        writer.write(part.queries)
     finally:
-        bar.close()
+        outcome.add(writer.collect(part.queries))
+
+
+def _keep(
+    job: HintJob,
+    wanted: Sequence[str],
+    parts: Sequence[HintPart],
+    hints: Mapping[str, WrittenHint],
+    summary: Mapping[str, Any],
+) -> None:
+    try:
+        write_json(job.output / SUMMARY, summary)
+        if hints:
+            _write_table(job, wanted, hints, parts)
+    except OSError as error:
+        raise InputError(
+            f"{job.output}: cannot be written ({error.strerror or error}). Every answer is kept in {LEDGER}: make room "
+            "and run the same command again"
+        ) from error
 
 
 def _write_table(

@@ -21,6 +21,7 @@ class HintSettings(StrictModel):
 
     writer: WriterSettings = WriterSettings()
     form: Form = Field("json", description="json: reasoning, then hint, as an object; plain: the answer is the hint.")
+    guide: bool = Field(True, description="json: give the engine the schema; false leaves the form to the prompt.")
     template: str | None = Field(None, description=_TEMPLATE)
     max_tokens: Count = Field(512, description="Longest answer in tokens; one that is cut is rejected.")
     temperature: Annotated[float, Field(ge=0, le=2)] = Field(0.0, description="Of the first attempt; 0 is greedy.")

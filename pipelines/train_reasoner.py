@@ -178,7 +178,7 @@ def _lessons(job: HintJob, questions: Sequence[Question], prompt: HintPrompt, *,
         given = job.hints[query.key]
         hint = first_paragraph(given) if training.first_paragraph else given
         answer = _answer(hint, training)
-        verdict = parse_hint(answer, finish_reason="stop", form=training.form, limits=kept) if answer else None
+        verdict = parse_hint(answer, form=training.form, limits=kept) if answer else None
         if answer is None or isinstance(verdict, Verdict):
             reason = verdict.reason if isinstance(verdict, Verdict) and verdict.reason else "no reasoning"
             left_out[reason] = left_out.get(reason, 0) + 1

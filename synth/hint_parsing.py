@@ -7,23 +7,16 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from core.hint_table import Hint
+from synth.replies import NOT_PARSED, REFUSED, is_refusal, load_json, object_schema
 from synth.verdicts import Verdict, rejected
 
 Form = Literal["plain", "json"]
 """`plain`: the whole answer is the hint; `json`: an object with the texts `reasoning` and `hint`, in this order."""
 
-SCHEMA: Mapping[str, Any] = {
-    "type": "object",
-    "properties": {"reasoning": {"type": "string"}, "hint": {"type": "string"}},
-    "required": ["reasoning", "hint"],
-    "additionalProperties": False,
-}
-_FENCED = re.compile(r"\A```(?:json)?\s*\n(.*)\n```\Z", re.DOTALL)
-_REFUSAL = re.compile(
-    r"\A\W*(?:i['’]?m sorry|i am sorry|sorry,|i apologi[sz]e|i can(?:no|['’])t\b|i(?:['’]m| am) (?:unable|not able)\b"
-    r"|as an? (?:ai|language model)\b|i(?:['’]m| am) an? (?:ai|language model)\b)",
-    re.IGNORECASE,
-)
+SCHEMA: Mapping[str, Any] = object_schema(reasoning={"type": "string"}, hint={"type": "string"})
+EMPTY, TOO_SHORT, TOO_LONG, REPEATS = "empty", "too short", "too long", "repeats itself"
+_SPOILT = re.compile(r"[\x08\x0b\x0c\r]|\t(?=[a-z])")
+r"""What is left of `\frac`, `\times`, `\beta` and `\rightarrow` where JSON read `\f`, `\t`, `\b` and `\r` in them."""
 _REPEATED = 3
 _SENTENCE = re.compile(r"[^.!?\n]+")
 _LEAST_SENTENCE = 12
@@ -55,26 +48,23 @@ class HintLimits:
             )
 
 
-def parse_hint(text: str, *, finish_reason: str, form: Form, limits: HintLimits) -> Hint | Verdict:
-    """Return the hint in an answer, or why there is none.
+def parse_hint(text: str, *, form: Form, limits: HintLimits) -> Hint | Verdict:
+    """Return the hint in an answer that came to its end, or why there is none.
 
     Args:
-        text: The answer.
-        finish_reason: `length` where it was cut at its longest.
+        text: The answer, without thoughts (`synth.replies.read_text`).
         form: What was asked for.
         limits: Lengths.
 
     Returns:
-        The hint, white space at its ends taken off; else a rejection with one of the reasons `cut short`, `empty`,
-        `refused`, `not the JSON object asked for`, `too short`, `too long`, `repeats itself`.
+        The hint, white space at its ends taken off; else a rejection with one of the reasons `empty`, `refused`,
+        `answer not parsed`, `too short`, `too long`, `repeats itself`.
     """
     stripped = text.strip()
-    if finish_reason == "length":
-        return rejected("cut short", detail=f"after {len(stripped)} characters: raise max_tokens")
     if not stripped:
-        return rejected("empty")
-    if _REFUSAL.match(stripped):
-        return rejected("refused", detail=stripped[:120])
+        return rejected(EMPTY)
+    if is_refusal(stripped):
+        return rejected(REFUSED, detail=stripped[:120])
     found = Hint(hint=stripped) if form == "plain" else _from_json(stripped)
     return found if isinstance(found, Verdict) else _checked(found, limits)
 
@@ -104,32 +94,33 @@ def first_paragraph(hint: Hint) -> Hint:
 
 
 def _from_json(text: str) -> Hint | Verdict:
-    fenced = _FENCED.match(text)
     try:
-        value = json.loads(fenced[1] if fenced else text)
-    except ValueError as error:
-        return rejected("not the JSON object asked for", detail=f"{error}: {text[:80]!r}")
+        value = load_json(text)
+    except (ValueError, RecursionError) as error:
+        return rejected(NOT_PARSED, detail=f"{error}: {text[:80]!r}")
     if not isinstance(value, dict) or set(value) != {"reasoning", "hint"}:
         keys = sorted(value) if isinstance(value, dict) else type(value).__name__
-        return rejected("not the JSON object asked for", detail=f"expected reasoning and hint, came {keys}")
+        return rejected(NOT_PARSED, detail=f"expected reasoning and hint, came {keys}")
     hint, reasoning = value["hint"], value["reasoning"]
     if not isinstance(hint, str) or not isinstance(reasoning, str):
-        return rejected("not the JSON object asked for", detail="expected two texts")
+        return rejected(NOT_PARSED, detail="expected two texts")
+    if spoilt := _SPOILT.search(hint + reasoning):
+        return rejected(NOT_PARSED, detail=f"came {spoilt[0]!r}: LaTeX whose backslashes are not doubled")
     if not hint.strip():
-        return rejected("empty")
-    if _REFUSAL.match(hint.strip()):
-        return rejected("refused", detail=hint[:120])
+        return rejected(EMPTY)
+    if is_refusal(hint):
+        return rejected(REFUSED, detail=hint[:120])
     return Hint(hint=hint.strip(), reasoning=reasoning.strip() or None)
 
 
 def _checked(found: Hint, limits: HintLimits) -> Hint | Verdict:
     size, reasoning = len(found.hint), len(found.reasoning or "")
     if size < limits.shortest:
-        return rejected("too short", detail=f"{size} characters, at least {limits.shortest}: {found.hint!r}")
+        return rejected(TOO_SHORT, detail=f"{size} characters, at least {limits.shortest}: {found.hint!r}")
     if size > limits.longest or reasoning > limits.longest_reasoning:
-        return rejected("too long", detail=f"hint {size}, reasoning {reasoning} characters")
+        return rejected(TOO_LONG, detail=f"hint {size}, reasoning {reasoning} characters")
     if again := _repeated(found.hint):
-        return rejected("repeats itself", detail=again[:120])
+        return rejected(REPEATS, detail=again[:120])
     return found
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from core.hint_table import Hint
 from core.records import Query
@@ -10,10 +11,10 @@ from synth.asking import Asker, Request
 from synth.hint_parsing import SCHEMA, Form, HintLimits, parse_hint
 from synth.hint_prompt import HintPrompt
 from synth.ledger import Asked, Ledger
+from synth.replies import ReplyError, read_text
 from synth.verdicts import Verdict, rejected
 
 TASK = "hint"
-NO_ANSWER = "no answer"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,13 +60,22 @@ class HintsWritten:
 
     Attributes:
         hints: By query key, in the order of the queries.
-        missing: The last rejection of each query that has no hint, in the same order.
+        missing: The last rejection of each query that was asked about and has no hint, in the same order.
         rejections: How many answers were rejected, by reason, those of earlier calls included.
     """
 
     hints: dict[str, WrittenHint]
     missing: dict[str, Verdict]
     rejections: Counter[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Standing:
+    """Where a query stands: its hint if there is one, its rejected answers, and the attempt that comes next."""
+
+    found: WrittenHint | None
+    rejections: tuple[Verdict, ...]
+    attempt: int
 
 
 class HintWriter:
@@ -75,7 +85,8 @@ class HintWriter:
         asker: Asks, and keeps every answer.
         ledger: The asker's.
         prompt: What is asked.
-        form: What the answer looks like; `json` also sends a schema.
+        form: What the answer looks like.
+        guided: With the form `json`: send its schema to the engine.
         sampling: How answers are drawn.
         limits: What a hint must keep.
     """
@@ -89,9 +100,10 @@ class HintWriter:
         form: Form,
         sampling: HintSampling,
         limits: HintLimits,
+        guided: bool = True,
     ) -> None:
         self._asker, self._ledger = asker, ledger
-        self._prompt, self._form = prompt, form
+        self._prompt, self._form, self._guided = prompt, form, guided
         self._sampling, self._limits = sampling, limits
 
     def request(self, query: Query, attempt: int) -> Request:
@@ -109,11 +121,11 @@ class HintWriter:
             max_tokens=drawn.max_tokens,
             temperature=max(drawn.temperature, drawn.retry_temperature) if attempt else drawn.temperature,
             seed=drawn.seed + attempt,
-            schema=SCHEMA if self._form == "json" else None,
+            schema=SCHEMA if self._form == "json" and self._guided else None,
         )
 
     def write(self, queries: Sequence[Query]) -> HintsWritten:
-        """Return a hint for each query that the model has a sound one for.
+        """Ask for a hint of each query that has none yet, and return what came of all calls so far.
 
         Answers in the ledger count as attempts of an earlier call. A request that failed is not repeated in this call,
         but in the next.
@@ -125,48 +137,48 @@ class HintWriter:
             AskingError: Nothing is answered any more.
             InputError: The ledger cannot be written.
         """
-        found: dict[str, WrittenHint] = {}
-        missing: dict[str, Verdict] = {}
-        rejections: Counter[str] = Counter()
-
-        def judge(query: Query, asked: Asked) -> bool:
-            """Note what an answer is; return whether another attempt may be made in this call."""
-            parsed = self._parsed(asked)
-            if isinstance(parsed, Hint):
-                found[query.key] = WrittenHint(hint=parsed, asked=asked)
-                missing.pop(query.key, None)
-                return False
-            missing[query.key] = parsed
-            rejections[parsed.reason or ""] += 1
-            return asked.error is None
-
-        waiting = []
-        for query in queries:
-            attempt = 0
-            while (known := self._ledger.get(self._asker.key(self.request(query, attempt)))) is not None:
-                if known.error is not None:
-                    break
-                if not judge(query, known):
-                    break
-                attempt += 1
-            if query.key not in found:
-                waiting.append((query, attempt))
+        standing = [(query, self._standing(query)) for query in queries]
+        waiting = [(query, stands.attempt) for query, stands in standing if stands.found is None]
         for _ in range(self._sampling.attempts):
             waiting.sort(key=lambda pair: pair[1])  # requests of one seed and temperature share a batch
             answers = self._asker.ask([self.request(query, attempt) for query, attempt in waiting])
             waiting = [
                 (query, attempt + 1)
                 for (query, attempt), asked in zip(waiting, answers, strict=True)
-                if judge(query, asked)
+                if asked.error is None and isinstance(self._parsed(asked), Verdict)
             ]
-        keys = [query.key for query in queries]
-        return HintsWritten(
-            hints={key: found[key] for key in keys if key in found},
-            missing={key: missing[key] for key in keys if key in missing},
-            rejections=rejections,
-        )
+        return self.collect(queries)
+
+    def collect(self, queries: Sequence[Query]) -> HintsWritten:
+        """Return what the ledger holds for the queries; nothing is asked."""
+        made = HintsWritten(hints={}, missing={}, rejections=Counter())
+        for query in queries:
+            stands = self._standing(query)
+            made.rejections.update(verdict.reason or "" for verdict in stands.rejections)
+            if stands.found is not None:
+                made.hints[query.key] = stands.found
+            elif stands.rejections:
+                made.missing[query.key] = stands.rejections[-1]
+        return made
+
+    def _standing(self, query: Query) -> _Standing:
+        rejections: list[Verdict] = []
+        for attempt in count():
+            asked = self._ledger.get(self._asker.key(self.request(query, attempt)))
+            if asked is None:
+                return _Standing(found=None, rejections=tuple(rejections), attempt=attempt)
+            parsed = self._parsed(asked)
+            if isinstance(parsed, Hint):
+                found = WrittenHint(hint=parsed, asked=asked)
+                return _Standing(found=found, rejections=tuple(rejections), attempt=attempt)
+            rejections.append(parsed)
+            if asked.error is not None:
+                return _Standing(found=None, rejections=tuple(rejections), attempt=attempt)
+        raise AssertionError("a ledger has an end")
 
     def _parsed(self, asked: Asked) -> Hint | Verdict:
-        if asked.error is not None:
-            return rejected(NO_ANSWER, detail=asked.error[:200])
-        return parse_hint(asked.text, finish_reason=asked.finish_reason, form=self._form, limits=self._limits)
+        try:
+            text = read_text(asked)
+        except ReplyError as error:
+            return rejected(error.reason, detail=error.detail)
+        return parse_hint(text, form=self._form, limits=self._limits)

@@ -105,14 +105,14 @@ def test_what_fails_is_counted_absent_and_asked_again(
     assert done.returncode == 0, done.stderr
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["missing"] == {
-        "cut short": 1,
-        "no answer": 3,
-        "not the JSON object asked for": 1,
+        "answer cut off": 1,
+        "request failed": 3,
+        "answer not parsed": 1,
         "refused": 1,
         "too short": 1,
     }
     assert (summary["wanted"], summary["written"], summary["this_run"]["requests"]) == (9, 2, 9)
-    assert "no answer 3" in done.stdout
+    assert "request failed 3" in done.stdout
     asked = rows_asked(tmp_path / "out")
     hints = read_hints([tmp_path / "out" / "hints.csv"])
     assert list(hints) == [asked[0], asked[8]]
@@ -140,8 +140,8 @@ def test_a_slow_endpoint_is_a_counted_failure(
     done = invoke(write_hints.main, *given, *engine(endpoint, timeout_seconds=0.5, concurrency=1))
     assert done.returncode == 0, done.stderr
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
-    assert summary["missing"]["no answer"] >= 1
-    assert summary["written"] + summary["missing"]["no answer"] == 3
+    assert summary["missing"]["request failed"] >= 1
+    assert summary["written"] + summary["missing"]["request failed"] == 3
     assert any("timed out" in (json.loads(line)["error"] or "") for line in _lines(tmp_path / "out"))
 
 
@@ -153,7 +153,7 @@ def test_no_hint_at_all_is_an_error_and_the_ledger_stays(
     done = invoke(write_hints.main, *given)
     assert done.returncode == 2
     assert "no hint was written" in done.stderr
-    assert "not the JSON object asked for 2" in done.stderr
+    assert "answer not parsed 2" in done.stderr
     assert len(rows_asked(tmp_path / "out")) == 4
     assert not (tmp_path / "out" / "hints.csv").exists()
 

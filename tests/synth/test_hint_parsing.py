@@ -12,8 +12,8 @@ LIMITS = HintLimits(shortest=10, longest=60, longest_reasoning=40)
 GOOD = "Adds the denominators as well."
 
 
-def reason_of(text: str, form: str = "plain", finish: str = "stop") -> str | None:
-    made = parse_hint(text, finish_reason=finish, form=form, limits=LIMITS)  # type: ignore[arg-type]
+def reason_of(text: str, form: str = "plain") -> str | None:
+    made = parse_hint(text, form=form, limits=LIMITS)  # type: ignore[arg-type]
     return made.reason if isinstance(made, Verdict) else None
 
 
@@ -22,15 +22,15 @@ def as_json(**values: object) -> str:
 
 
 def test_a_plain_answer_is_the_hint() -> None:
-    assert parse_hint(f"\n {GOOD} ", finish_reason="stop", form="plain", limits=LIMITS) == Hint(hint=GOOD)
+    assert parse_hint(f"\n {GOOD} ", form="plain", limits=LIMITS) == Hint(hint=GOOD)
 
 
 def test_an_object_holds_both_texts() -> None:
     wanted = Hint(hint=GOOD, reasoning="1/2 + 1/3 = 2/5")
     text = as_json(reasoning=" 1/2 + 1/3 = 2/5", hint=f"{GOOD} ")
-    assert parse_hint(text, finish_reason="stop", form="json", limits=LIMITS) == wanted
-    assert parse_hint(f"```json\n{text}\n```", finish_reason="stop", form="json", limits=LIMITS) == wanted
-    assert parse_hint(answer_text(wanted, "json"), finish_reason="stop", form="json", limits=LIMITS) == wanted
+    assert parse_hint(text, form="json", limits=LIMITS) == wanted
+    assert parse_hint(f"```json\n{text}\n```", form="json", limits=LIMITS) == wanted
+    assert parse_hint(answer_text(wanted, "json"), form="json", limits=LIMITS) == wanted
     assert list(json.loads(answer_text(wanted, "json"))) == list(SCHEMA["properties"])  # it thinks before it says
 
 
@@ -44,12 +44,12 @@ def test_an_object_holds_both_texts() -> None:
         ("As an AI, I have no students.", "plain", "refused"),
         ("Sorry, I cannot say.", "plain", "refused"),
         ("It adds them. It adds them. It adds them.", "plain", "repeats itself"),
-        (GOOD, "json", "not the JSON object asked for"),
-        (f"Here it is: {as_json(hint=GOOD, reasoning='r')}", "json", "not the JSON object asked for"),
-        (as_json(hint=GOOD), "json", "not the JSON object asked for"),
-        (as_json(hint=GOOD, reasoning="r", label=3), "json", "not the JSON object asked for"),
-        (as_json(hint=[GOOD], reasoning="r"), "json", "not the JSON object asked for"),
-        ("[1, 2]", "json", "not the JSON object asked for"),
+        (GOOD, "json", "answer not parsed"),
+        (f"Here it is: {as_json(hint=GOOD, reasoning='r')}", "json", "answer not parsed"),
+        (as_json(hint=GOOD), "json", "answer not parsed"),
+        (as_json(hint=GOOD, reasoning="r", label=3), "json", "answer not parsed"),
+        (as_json(hint=[GOOD], reasoning="r"), "json", "answer not parsed"),
+        ("[1, 2]", "json", "answer not parsed"),
         (as_json(hint=" ", reasoning="r"), "json", "empty"),
         (as_json(hint="I cannot answer this question", reasoning="r"), "json", "refused"),
         (as_json(hint=GOOD, reasoning="r" * 41), "json", "too long"),
@@ -59,14 +59,25 @@ def test_reasons(text: str, form: str, reason: str) -> None:
     assert reason_of(text, form) == reason
 
 
-def test_what_was_cut_is_rejected_even_where_it_reads_well() -> None:
-    assert reason_of(GOOD, finish="length") == "cut short"
+def test_latex_in_an_object_may_stand_with_single_backslashes() -> None:
+    text = r'{"reasoning": "r", "hint": "Takes \( 1 \div 2 \) for 2."}'
+    assert parse_hint(text, form="json", limits=LIMITS) == Hint(hint=r"Takes \( 1 \div 2 \) for 2.", reasoning="r")
+
+
+@pytest.mark.parametrize("command", ["frac{1}{2}", "times 2", "beta", "rightarrow"])
+def test_latex_that_json_took_for_a_control_character_is_rejected(command: str) -> None:
+    """A form feed and `rac{1}{2}` is no hint that anybody should learn from."""
+    spoilt = rf'{{"reasoning": "r", "hint": "Takes \( x \{command} \) for 2."}}'
+    assert reason_of(spoilt, "json") == "answer not parsed"
+    sound = spoilt.replace("\\", "\\\\")
+    assert parse_hint(sound, form="json", limits=LIMITS) == Hint(
+        hint=rf"Takes \( x \{command} \) for 2.", reasoning="r"
+    )
 
 
 def test_a_sound_hint_may_begin_like_a_refusal_or_repeat_short_pieces() -> None:
     assert reason_of("I can see that 2 was added. 2. 2. 2.") is None
     assert reason_of("As an angle it is too large.") is None
-    assert reason_of("Sorry numbers are sorted wrongly.") is None
 
 
 def test_limits_are_checked() -> None:

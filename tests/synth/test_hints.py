@@ -89,7 +89,7 @@ def test_a_failed_request_waits_for_the_next_run(tmp_path: Path) -> None:
 
     made, _, seeds = run(tmp_path / "l.jsonl", answer)
     assert seeds == [0, 0, 0, 0]
-    assert (made.missing["2_B"].reason, made.missing["2_B"].detail) == ("no answer", "read timed out")
+    assert (made.missing["2_B"].reason, made.missing["2_B"].detail) == ("request failed", "read timed out")
     again, writer, seeds = run(tmp_path / "l.jsonl", lambda chat, seed: good(number_of(chat)))
     assert (seeds, number_of(writer.asked[0][0])) == ([0], 2)
     assert list(again.hints) == ["1_B", "2_B", "3_B", "4_B"]
@@ -110,7 +110,7 @@ def test_form_json_sends_the_schema_and_parses_strictly(tmp_path: Path) -> None:
     assert {key: written.hint.reasoning for key, written in made.hints.items()} == dict.fromkeys(
         ("2_B", "3_B", "4_B"), "r"
     )
-    assert made.missing["1_B"].reason == "not the JSON object asked for"
+    assert made.missing["1_B"].reason == "answer not parsed"
     assert all(schema == SCHEMA for *_, schema in writer.asked)
 
 
