@@ -340,3 +340,22 @@ def test_a_real_small_model_writes(invoke: Invoke, smollm2_folder: Path, tiny_fi
     assert summary["this_run"]["requests"] == 3 == len(rows_asked(tmp_path / "out"))
     assert summary["written"] + sum(summary["missing"].values()) == 3
     assert done.returncode == (0 if summary["written"] else 2)
+
+
+def test_what_was_written_before_a_server_died_is_worth_a_file(
+    invoke: Invoke, endpoint: FakeChat, tiny_files: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two answers, then none: the run stops, and its file holds the two."""
+    from fake_chat import completion
+
+    monkeypatch.setattr("synth.asking.STOP_AFTER", 3)
+    dead = (500, {}, {"error": "gone"})
+    endpoint.script = [*((200, {}, completion(as_json())) for _ in range(2)), *(dead for _ in range(20))]
+    given = ("--test", tiny_files.test, "--limit", 9, "--output", tmp_path / "out", *engine(endpoint, concurrency=1))
+    done = invoke(write_hints.main, *given, "--set", "hints.writer.batch=1")
+    assert done.returncode == 2
+    assert "3 requests in a row failed" in done.stderr
+    assert list(read_hints([tmp_path / "out" / "hints.csv"])) == rows_asked(tmp_path / "out")[:2]
+    endpoint.script = []
+    assert invoke(write_hints.main, *given).returncode == 0
+    assert len(read_hints([tmp_path / "out" / "hints.csv"])) == 9
