@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from core.columns import EEDI, Columns
-from core.csv_table import LINE, is_blank, read_csv
+from core.csv_table import LINE, is_blank, read_csv, write_csv
 from core.faults import Faults
 from core.records import Query
 
@@ -71,6 +71,32 @@ def scan_hints(paths: Sequence[Path], faults: Faults, *, columns: Columns = EEDI
                 faults.add(path, what, line=line, column=table.names["key"])
             first.setdefault(key, f"{path}, line {line}")
     return hints
+
+
+def write_hints(
+    path: Path, hints: Mapping[str, Hint], *, extra: Mapping[str, Sequence[str]] | None = None, columns: Columns = EEDI
+) -> None:
+    """Write hints as CSV that `read_hints` reads back, renamed into place when whole.
+
+    Args:
+        path: The file.
+        hints: By query key.
+        extra: Further columns, e.g. where each hint comes from, by name; a text a hint, in the order of `hints`.
+        columns: Names of the columns in the file.
+
+    Raises:
+        ValueError: A further column bears the name of another, or has not one text a hint.
+    """
+    names = columns.names("key", "hint", "reasoning")
+    for name, texts in (extra or {}).items():
+        if name in names.values() or len(texts) != len(hints):
+            raise ValueError(f"column {name!r}: expected a name of its own and {len(hints)} texts; got {len(texts)}")
+    cells: dict[str, Sequence[str]] = {
+        names["key"]: list(hints),
+        names["hint"]: [hint.hint for hint in hints.values()],
+        names["reasoning"]: [hint.reasoning or "" for hint in hints.values()],
+    }
+    write_csv(path, {**cells, **(extra or {})})
 
 
 def with_hints(queries: Iterable[Query], hints: Mapping[str, Hint], *, use_reasoning: bool = False) -> list[Query]:

@@ -139,7 +139,7 @@ def read_job(
     )
     for warning in inputs.warnings:
         logger.warning("warning: %s", warning)
-    _set_threads(settings.threads)
+    set_threads(settings.threads)
     paths = [options.train, options.misconceptions, getattr(options, "test", None), *options.hints]
     sources = tuple(path.name for path in [*paths, *options.explanations] if path is not None)
     return Job(
@@ -220,7 +220,8 @@ def check_positions(model: LocalModel, length: int, key: str) -> None:
         raise ConfigError(f"{key}: expected at most {most} tokens for model '{model.name}', came {length}")
 
 
-def _set_threads(threads: int | None) -> None:
+def set_threads(threads: int | None) -> None:
+    """Have torch use so many CPU threads; None leaves it."""
     if threads is not None:
         import torch
 

@@ -13,6 +13,7 @@ from core.config import StrictModel
 from core.errors import did_you_mean
 from pipelines.engine_settings import EngineSettings
 from pipelines.explaining_settings import ExplainingSettings
+from pipelines.hint_settings import HintSettings, ReasonerTrainingSettings
 from pipelines.lm_training_settings import LmTrainingSettings
 from pipelines.reranker_settings import RerankerSettings, Share, not_in_a_cascade
 from pipelines.synthesis_settings import SynthesisSettings
@@ -151,6 +152,8 @@ class Settings(StrictModel):
     engines: dict[str, EngineSettings] = Field(default_factory=dict)
     reranker_training: RerankerTrainingSettings = RerankerTrainingSettings()
     lm_training: LmTrainingSettings = LmTrainingSettings()
+    hints: HintSettings = HintSettings()
+    reasoner_training: ReasonerTrainingSettings = ReasonerTrainingSettings()
     prior: PriorSettings = PriorSettings()
     synthesis: SynthesisSettings = SynthesisSettings()
     explaining: ExplainingSettings = ExplainingSettings()

@@ -11,12 +11,12 @@ from tqdm import tqdm
 
 from core.language_model import TokenScorer
 from core.lora import TrainedWeights
+from core.training_batches import training_batches
+from core.training_state import TrainingState, save_state
 from rerank.lm_scorer import TrainingScorer
 from rerank.lm_source import TaskSource
 from rerank.lm_step import LanguageModelStepper
 from rerank.processes import Processes
-from rerank.training_batches import training_batches
-from rerank.training_state import TrainingState, save_state
 
 if TYPE_CHECKING:
     import torch

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import cast
 
 from core.records import Misconception, Query, Ranking
+from rerank.hint_dropout import drop_hints
 from rerank.lm_tasks import ListPrompter, LmKind, PairPrompter, Task, listwise_task, pointwise_task
-from rerank.training_batches import drop_hints
 from rerank.training_groups import FoldProvenance, training_groups
 from rerank.training_lists import TrainingList, soft_targets, training_lists
 

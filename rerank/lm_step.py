@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import ModelError
 from core.next_token import length_batches, next_token_logits
-from rerank.listwise_step import decayed_adamw, learning_rate_share
+from core.optimizer import decayed_adamw, learning_rate_share
 from rerank.lm_tasks import Task
 from rerank.processes import Processes
 

@@ -20,14 +20,16 @@ from core.artifacts import atomic_path
 from core.device import Dtype, resolve_device, resolve_dtype
 from core.records import Misconception, Query, Ranking
 from core.stage_one_fusion import StageOneForm
+from core.training_batches import training_batches
+from core.training_state import restore_state, save_state
 from rerank.cross_encoder import CrossEncoderReranker, open_cross_encoder
+from rerank.hint_dropout import drop_hints
 from rerank.listwise_step import ListwiseStepper
 from rerank.pairs import check_candidates
 from rerank.reranker import Reranker
+from rerank.run_fingerprint import run_fingerprint
 from rerank.text import CandidateText, QueryText, pair_texts
-from rerank.training_batches import drop_hints, training_batches
 from rerank.training_groups import CandidateGroup, FoldProvenance, training_groups
-from rerank.training_state import restore_state, run_fingerprint, save_state
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder

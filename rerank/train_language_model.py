@@ -18,14 +18,15 @@ from core.device import Dtype, resolve_device, resolve_dtype
 from core.language_model import TokenScorer
 from core.lora import PRESETS, LoraPreset, Method, TrainedWeights, open_trainable, save_trained
 from core.records import Misconception, Query, Ranking
+from core.training_state import restore_state
 from rerank.lm_run import LanguageModelRun
 from rerank.lm_source import TaskSource
 from rerank.lm_step import LanguageModelStepper
 from rerank.lm_tasks import ListPrompter, LmKind, PairPrompter
 from rerank.pairs import check_candidates
 from rerank.processes import join_processes
+from rerank.run_fingerprint import run_fingerprint
 from rerank.training_groups import FoldProvenance
-from rerank.training_state import restore_state, run_fingerprint
 
 logger = logging.getLogger(__name__)
 

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from core.columns import Columns
 from core.errors import InputError
-from core.hint_table import Hint, read_hints, unknown_hints, with_hints
+from core.hint_table import Hint, read_hints, unknown_hints, with_hints, write_hints
 from core.records import Question, queries_of
 
 QUERIES = queries_of([Question(id=1, text="q", answers=("a", "b", "c", "d"), correct="A")])
@@ -45,3 +46,21 @@ def test_unknown_keys_are_counted() -> None:
     assert unknown_hints(QUERIES, {"1_B": Hint(hint="h")}) == ()
     (warning,) = unknown_hints(QUERIES, {"1_A": Hint(hint="h"), "9_B": Hint(hint="h")})
     assert "not used: 2 (1_A, 9_B)" in warning
+
+
+def test_written_hints_come_back(path: Path) -> None:
+    hints = {"1_B": Hint(hint='a "quoted",\nlong one', reasoning="r"), "1_C": Hint(hint="k")}
+    write_hints(path, hints, extra={"Source": ["m", "n"]})
+    assert path.read_text().splitlines()[0] == "QuestionId_Answer,Hint,Reasoning,Source"
+    assert read_hints([path]) == hints
+    columns = Columns(key="Key", hint="Why")
+    write_hints(path, hints, columns=columns)
+    assert read_hints([path], columns=columns) == hints
+
+
+def test_further_columns_are_checked(path: Path) -> None:
+    with pytest.raises(ValueError, match="'Hint'"):
+        write_hints(path, {"1_B": Hint(hint="h")}, extra={"Hint": ["m"]})
+    with pytest.raises(ValueError, match="1 texts"):
+        write_hints(path, {"1_B": Hint(hint="h")}, extra={"Source": []})
+    assert not path.exists()

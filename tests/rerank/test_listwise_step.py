@@ -1,4 +1,4 @@
-"""The learning-rate schedule and the equality of micro-batches with whole ones."""
+"""The equality of micro-batches with whole ones."""
 
 from pathlib import Path
 
@@ -8,16 +8,9 @@ import torch
 from core.errors import ModelError
 from core.records import Misconception, Query, Ranking
 from rerank.cross_encoder import open_cross_encoder
-from rerank.listwise_step import ListwiseStepper, decayed_adamw, learning_rate_share
+from rerank.listwise_step import ListwiseStepper
 from rerank.text import candidate_text, pair_texts, query_text
 from rerank.training_groups import training_groups
-
-
-def test_the_schedule_by_hand() -> None:
-    shares = [learning_rate_share(step, total_steps=6, warmup=1 / 3) for step in range(6)]
-    assert shares == pytest.approx([0.5, 1.0, 1.0, 0.75, 0.5, 0.25])
-    assert learning_rate_share(0, total_steps=4, warmup=0.0) == 1.0
-    assert learning_rate_share(3, total_steps=4, warmup=1.0) == 1.0
 
 
 def one_step(
@@ -71,16 +64,3 @@ def test_a_loss_that_is_not_finite_stops_the_run(
 ) -> None:
     with pytest.raises(ModelError, match="training loss is nan"):
         one_step(tiny_base, queries, candidates, bank, micro=5, offset=float("nan"))
-
-
-def test_the_cosine_by_hand() -> None:
-    """After the warm-up: (1 + cos) / 2 of the share of the fall that is behind."""
-    shares = [learning_rate_share(step, total_steps=6, warmup=1 / 3, shape="cosine") for step in range(6)]
-    assert shares == pytest.approx([0.5, 1.0, 1.0, (1 + 2**-0.5) / 2, 0.5, (1 - 2**-0.5) / 2])
-
-
-def test_only_matrices_decay() -> None:
-    layer = torch.nn.Linear(3, 2)
-    decayed, plain = decayed_adamw(layer.parameters(), learning_rate=0.1, weight_decay=0.3).param_groups
-    assert (decayed["weight_decay"], plain["weight_decay"]) == (0.3, 0.0)
-    assert [tuple(tensor.shape) for tensor in (*decayed["params"], *plain["params"])] == [(2, 3), (2,)]

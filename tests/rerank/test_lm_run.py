@@ -9,11 +9,11 @@ import torch
 from core.language_model import TokenScorer
 from core.lora import PRESETS, TrainedWeights, open_trainable
 from core.records import Misconception, Query, Ranking
+from core.training_state import TrainingState
 from rerank.lm_run import LanguageModelRun
 from rerank.lm_source import TaskSource
 from rerank.lm_step import LanguageModelStepper
 from rerank.processes import Processes
-from rerank.training_state import TrainingState
 
 
 @pytest.fixture

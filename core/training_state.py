@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from core.artifacts import atomic_path, content_hash, folder_hash
-from core.records import Query, Ranking
+from core.artifacts import atomic_path
 
 if TYPE_CHECKING:
     import torch
@@ -68,22 +66,6 @@ class TrainingState:
     def out_of_patience(self, patience: int | None) -> bool:
         """Return whether the last `patience` epochs brought no better score; never where it is None."""
         return patience is not None and bool(self.scores) and self.epoch - self.best_epoch >= patience
-
-
-def run_fingerprint(
-    base: str | Path,
-    texts: Sequence[str],
-    names: Sequence[str],
-    queries: Sequence[Query],
-    candidates: Sequence[Ranking],
-    settings: Sequence[object],
-) -> str:
-    """Hash all that decides the result, but the score function, which has no content to hash."""
-    rows = [
-        (query.key, query.labels, ranking.ids.tolist(), ranking.scores.tolist())
-        for query, ranking in zip(queries, candidates, strict=True)
-    ]
-    return content_hash([folder_hash(Path(base)), list(texts), list(names), rows, list(settings)])
 
 
 def save_state(path: Path, state: TrainingState, model: Weights, optimizer: torch.optim.Optimizer, device: str) -> None:

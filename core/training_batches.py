@@ -1,11 +1,8 @@
-"""What an epoch shows: groups shuffled, but with those of like length together, and queries with and without hint."""
+"""The order of an epoch: rows shuffled, but with those of like length together."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
-
-from core.records import Query
 
 POOL = 8
 """Batches that are sorted by length together: large enough to save most padding, small enough to stay random."""
@@ -36,16 +33,3 @@ def training_batches(lengths: Sequence[int], *, batch_size: int, seed: int, epoc
         pool = sorted(order[start : start + stretch].tolist(), key=lambda row: (lengths[row], row))
         batches += [pool[cut : cut + batch_size] for cut in range(0, len(pool), batch_size)]
     return [batches[place] for place in rng.permutation(len(batches))]
-
-
-def drop_hints(queries: Sequence[Query], share: float, *, seed: int, epoch: int) -> list[Query]:
-    """Take the hint from a share of the queries, other ones each epoch, so that a model works without.
-
-    Args:
-        queries: The queries.
-        share: 0 to 1.
-        seed: Of the draw.
-        epoch: Gives each epoch a draw of its own.
-    """
-    dropped = np.random.default_rng([seed, epoch, len(queries)]).random(len(queries)) < share
-    return [replace(query, hint=None) if drop else query for query, drop in zip(queries, dropped, strict=True)]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from rerank.training_state import TrainingState, restore_state, save_state
+from core.training_state import TrainingState, restore_state, save_state
 
 
 def parts() -> tuple[torch.nn.Linear, torch.optim.AdamW]:

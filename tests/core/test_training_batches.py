@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.records import Query, Question
-from rerank.training_batches import drop_hints, training_batches
+from core.training_batches import training_batches
 
 
 @given(st.lists(st.integers(0, 500), max_size=200), st.integers(1, 16), st.integers(0, 5))
@@ -33,13 +32,3 @@ def test_a_batch_holds_like_lengths() -> None:
 def test_a_batch_must_hold_something() -> None:
     with pytest.raises(ValueError, match="batch_size"):
         training_batches([1], batch_size=0, seed=0, epoch=0)
-
-
-def test_hints_are_dropped_from_a_share_of_the_queries_others_each_epoch() -> None:
-    question = Question(id=1, text="q", answers=("a", "b", "c", "d"), correct="A", labels=((), (), (), ()))
-    queries = [Query(question=question, letter="B", hint="h") for _ in range(400)]
-    first = [query.hint is None for query in drop_hints(queries, 0.25, seed=1, epoch=0)]
-    assert 70 < sum(first) < 130
-    assert first == [query.hint is None for query in drop_hints(queries, 0.25, seed=1, epoch=0)]
-    assert first != [query.hint is None for query in drop_hints(queries, 0.25, seed=1, epoch=1)]
-    assert drop_hints(queries, 0.0, seed=1, epoch=0) == queries
