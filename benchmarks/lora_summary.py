@@ -18,7 +18,7 @@ def summary(output: Path) -> str:
     rows = ["| " + " | ".join(head) + " |", "| --- " * len(head) + "|"]
     for line in lines:
         cells = (
-            f"{line['role']} {line['shape']} {line['method']} {line['preset']}, batch {line['batch']}",
+            f"{line['role']} {line['shape']} {line['method']} {line['preset']}, {_batch(line)}",
             line["way"],
             str(line["gpus"]),
             f"{line['seconds_a_step']:.3f} s",
@@ -37,7 +37,7 @@ def verdicts(lines: Sequence[Line]) -> list[str]:
     for line in lines:
         if line["way"] != "product":
             continue
-        name = f"- {line['role']} {line['shape']}, batch {line['batch']}"
+        name = f"- {line['role']} {line['shape']}, {_batch(line)}"
         if line["gpus"] == 1:
             hand = _find(lines, line, way="hand", gpus=1, batch=line["batch"])
             if hand is not None:
@@ -74,13 +74,17 @@ def _scaling(name: str, lines: Sequence[Line], line: Line) -> list[str]:
 
 def _find(lines: Sequence[Line], like: Line, **wanted: object) -> Line | None:
     """Return the last line of the same role, shape and method with these values."""
-    keys = ("role", "shape", "method", "preset", "gpu")
+    keys = ("role", "shape", "method", "preset", "checkpointing", "gpu")
     fitting = [
         line
         for line in lines
         if all(line[key] == like[key] for key in keys) and all(line[key] == value for key, value in wanted.items())
     ]
     return fitting[-1] if fitting else None
+
+
+def _batch(line: Line) -> str:
+    return f"batch {line['batch']}" + ("" if line["checkpointing"] else ", activations kept")
 
 
 def _word(kept: bool) -> str:
