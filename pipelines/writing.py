@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from core.artifacts import folder_hash
 from core.chat_endpoint import EndpointChatWriter
@@ -57,6 +58,30 @@ class OpenWriter:
             batch=self.batch,
             progress=progress,
         )
+
+
+class AskingBar:
+    """A progress bar over requests, anew for each call of an asker; silent where nobody looks."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show how many requests of how many are done."""
+        from tqdm import tqdm
+
+        if self._bar is None:
+            self._bar = tqdm(total=total, desc="asking", unit="request", disable=None)
+        self._bar.total = total
+        self._bar.update(done - self._bar.n)
+        if done >= total:
+            self.close()
+
+    def close(self) -> None:
+        """End the bar."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
 
 
 def add_writer_options(parser: argparse.ArgumentParser) -> None:

@@ -57,6 +57,7 @@ class Asker:
     Attributes:
         asked: Requests sent by this object.
         reused: Requests whose answers came out of the ledger.
+        used: Keys of all requests that were asked for, new or known.
 
     Args:
         writer: Writes.
@@ -94,6 +95,7 @@ class Asker:
         self._failed_in_a_row = 0
         self.asked = 0
         self.reused = 0
+        self.used: set[str] = set()
 
     def key(self, request: Request) -> str:
         """Return the hash of all that a request's answer depends on: request, model and revision."""
@@ -118,7 +120,8 @@ class Asker:
             known = self._ledger.get(key)
             if known is None or known.error is not None:
                 waiting[key] = request
-        self.reused += len(set(keys)) - len(waiting)
+        self.reused += len(set(keys) - set(waiting) - self.used)
+        self.used.update(keys)
         done = 0
         for _, group in groupby(waiting.items(), key=lambda item: _settings(item[1])):
             alike = list(group)

@@ -4,21 +4,18 @@ import re
 import unicodedata
 from collections import Counter
 
+# Without words that are English ones too ("as", "in"), but for those of English, and without letters that maths uses.
 _WORDS = {
     "en": "the of and to in is what which how many are there that with for from each has have find if by on at be it "
-    "this she he her his they their does work out calculate write below can",
-    "de": "der die das und ist ein eine einen wie viele welche welcher was sind den dem des von mit für auf im hat "
-    "wird nicht aus bei zu als auch berechne wenn jede jeder",
-    "fr": "le la les des et est un une quel quelle combien dans pour avec sur que qui il elle sont du au aux ce cette "
-    "par plus ne pas chaque calculer si",
-    "es": "el la los las de y es un una qué cuál cuántos cuántas en para con por que son del al se su cada si tiene "
-    "calcula cuánto hay",
-    "pt": "o a os as de e é um uma qual quantos quantas em para com por que são do da dos das no na se cada tem "
-    "calcule quanto há",
-    "it": "il lo la i gli le di e è un una quale quanti quante in per con che sono del della dei nel se ogni ha "
-    "calcola quanto",
-    "nl": "de het een en is van wat welke hoeveel in met voor op dat zijn er aan bij wordt niet als elke heeft bereken "
-    "zij hij",
+    "this she he her his they their does work out calculate write below can a as an",
+    "de": "der das und ist ein eine einen wie viele welche welcher sind den dem des von mit für auf im wird nicht aus "
+    "bei zu als auch berechne wenn jede jeder",
+    "fr": "le la les des et est un une quel quelle combien dans avec que qui il elle sont du au aux ce cette ne pas "
+    "chaque calculer si",
+    "es": "el la los las de un una qué cuál cuántos cuántas en para que del al se su cada si tiene calcula cuánto hay",
+    "pt": "os de é um uma qual quantos quantas em para com por que são da dos das na se cada tem calcule quanto há",
+    "it": "il lo la gli le di è un una quale quanti quante che sono del della dei nel se ogni calcola quanto",
+    "nl": "de het een en wat welke hoeveel voor op dat zijn er aan bij wordt niet als elke heeft bereken zij hij",
 }
 LANGUAGES = tuple(_WORDS)
 _SETS = {language: frozenset(words.split()) for language, words in _WORDS.items()}
