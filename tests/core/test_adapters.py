@@ -106,7 +106,7 @@ def test_an_adapter_on_embeddings_is_refused(base: Path, tmp_path: Path) -> None
 def test_what_is_missing_or_corrupted_is_said(adapter: Path, tmp_path: Path) -> None:
     weights = adapter / "adapter_model.safetensors"
     whole = weights.read_bytes()
-    with pytest.raises(ModelError, match="expected a folder with adapter_config.json"):
+    with pytest.raises(ModelError, match=r"expected a folder with adapter_config\.json"):
         read_adapter(tmp_path / "nowhere")
     weights.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ModelError, match=r"adapter_model.safetensors: corrupted"):

@@ -63,7 +63,7 @@ def test_weights_come_in_files_of_a_size(tmp_path: Path) -> None:
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"config.json: expected JSON, cannot be read"):
         read_model_config(tmp_path)
-    with pytest.raises(ModelError, match="expected safetensors weights, model.safetensors is not there"):
+    with pytest.raises(ModelError, match=r"expected safetensors weights, model\.safetensors is not there"):
         weight_files(tmp_path)
     (tmp_path / "model.safetensors.index.json").write_text('{"weight_map": {"a": "x.safetensors"}}', encoding="utf-8")
     with pytest.raises(ModelError, match=r"x.safetensors is not there"):
