@@ -41,7 +41,7 @@ def append_end_token(tokenizer: Any, name: str) -> None:  # noqa: ANN401 - trans
         from tokenizers.processors import Sequence, TemplateProcessing
 
         ending = TemplateProcessing(
-            single=[("$A", 0), (end, 0)], pair=[("$A", 0), ("$B", 1), (end, 1)], special_tokens=[(end, id)]
+            single=["$A:0", f"{end}:0"], pair=["$A:0", "$B:1", f"{end}:1"], special_tokens=[(end, id)]
         )
         before = backend.post_processor
         backend.post_processor = ending if before is None else Sequence([before, ending])

@@ -16,6 +16,7 @@ from core.device import resolve_dtype
 from retrieval.adapted import has_adapter, load_adapter_weights
 from retrieval.events import SessionEvents
 from retrieval.session import Collator, Session
+from retrieval.sharding import is_sharded
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -169,7 +170,8 @@ class TrainerParts(_LibraryTrainer):  # type: ignore[misc]
         from accelerate.utils import broadcast_object_list
 
         value: list[Any] = [None]
-        if self.is_world_process_zero() and self.session.score is not None:
+        # The others help where each holds a part of the base.
+        if self.session.score is not None and (self.is_world_process_zero() or is_sharded(self.model)):
             value = [float(self.session.score(self.model))]
         return float(broadcast_object_list(value)[0])
 
