@@ -37,7 +37,9 @@ def matrices_of(model: Any) -> Matrices:  # noqa: ANN401 - a transformers model 
     return Matrices(base=base, adapter=adapter)
 
 
-def step_operations(matrices: Matrices, tokens: int, *, recomputed: bool, embedded_first: bool = False) -> dict[str, float]:
+def step_operations(
+    matrices: Matrices, tokens: int, *, recomputed: bool, embedded_first: bool = False
+) -> dict[str, float]:
     """Return the floating-point operations of one optimiser step, attention's products left out (about 1 %).
 
     A frozen matrix costs 2 a weight and token forwards and 2 backwards (for its input alone); a trained factor 2 and 4.

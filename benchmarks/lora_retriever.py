@@ -4,7 +4,7 @@ import argparse
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,31 +49,29 @@ class RetrieverSteps:
         self.matrices = matrices_of(model)
         output = self.options.work / "retriever"
         made = Timed()
-        with _watched(made, self.options.warm_up + self.options.steps, self.processes.device):
-            try:
-                train_retriever(
-                    model,
-                    self.pairs,
-                    self.bank,
-                    output_dir=output,
-                    epochs=1,
-                    batch_size=self.options.batch // self.processes.world,
-                    learning_rate=self.preset.learning_rate,
-                    temperature=TEMPERATURE,
-                    negatives_per_query=self.options.negatives,
-                    first_negatives="random",
-                    mini_batch_size=self.options.micro_texts,
-                    gradient_checkpointing=self.options.checkpointing,
-                    max_length=self.options.max_length,
-                    warmup_ratio=0.0,
-                    weight_decay=DECAY,
-                    seed=SEED,
-                    resume=False,
-                    log_every=1,
-                    progress=False,
-                )
-            except _Enough:
-                pass
+        watched = _watched(made, self.options.warm_up + self.options.steps, self.processes.device)
+        with watched, suppress(_Enough):
+            train_retriever(
+                model,
+                self.pairs,
+                self.bank,
+                output_dir=output,
+                epochs=1,
+                batch_size=self.options.batch // self.processes.world,
+                learning_rate=self.preset.learning_rate,
+                temperature=TEMPERATURE,
+                negatives_per_query=self.options.negatives,
+                first_negatives="random",
+                mini_batch_size=self.options.micro_texts,
+                gradient_checkpointing=self.options.checkpointing,
+                max_length=self.options.max_length,
+                warmup_ratio=0.0,
+                weight_decay=DECAY,
+                seed=SEED,
+                resume=False,
+                log_every=1,
+                progress=False,
+            )
         if self.processes.first:
             shutil.rmtree(output.with_name(f"{output.name}.training"), ignore_errors=True)
         return made.read_peak(self.processes.device)
@@ -240,7 +238,7 @@ class RetrieverSteps:
         return get_peft_model(model, shape).train()
 
 
-class _Enough(Exception):  # noqa: N818 - no error: the last step is done
+class _Enough(Exception):
     """The wanted steps are done."""
 
 

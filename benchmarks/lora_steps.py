@@ -109,7 +109,9 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--micro-tokens", type=int, default=8192, help="reranker: a forward pass, padding included")
     parser.add_argument("--max-tokens", type=int, default=4088, help="reranker: a prompt's longest")
     parser.add_argument("--negatives", type=int, default=4, help="retriever: a query")
-    parser.add_argument("--micro-texts", type=int, default=32, help="retriever: texts a forward pass of the cached loss")
+    parser.add_argument(
+        "--micro-texts", type=int, default=32, help="retriever: texts a forward pass of the cached loss"
+    )
     parser.add_argument("--max-length", type=int, default=256, help="retriever: tokens of a text")
     parser.add_argument("--no-checkpointing", dest="checkpointing", action="store_false", help="keep all activations")
     parser.add_argument("--tiny", action="store_true")

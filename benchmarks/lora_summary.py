@@ -14,7 +14,17 @@ Line = Mapping[str, Any]
 def summary(output: Path) -> str:
     """Return the table and the verdicts."""
     lines = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
-    head = ("role", "way", "GPUs", "a step", "tokens/s", "share of peak", "without recomputing", "peak GB", "reserved GB")
+    head = (
+        "role",
+        "way",
+        "GPUs",
+        "a step",
+        "tokens/s",
+        "share of peak",
+        "without recomputing",
+        "peak GB",
+        "reserved GB",
+    )
     rows = ["| " + " | ".join(head) + " |", "| --- " * len(head) + "|"]
     for line in lines:
         cells = (
@@ -50,8 +60,8 @@ def verdicts(lines: Sequence[Line]) -> list[str]:
             most = MEMORY.get(line["shape"])
             if most is not None and line["peak_gb"] is not None:
                 made.append(
-                    f"{name}: {line['peak_gb']:.1f} GB in tensors, {line['reserved_gb']:.1f} GB taken; under {most:.0f} "
-                    f"GB wanted: {_word(line['reserved_gb'] < most)}"
+                    f"{name}: {line['peak_gb']:.1f} GB in tensors, {line['reserved_gb']:.1f} GB taken; "
+                    f"under {most:.0f} GB wanted: {_word(line['reserved_gb'] < most)}"
                 )
         else:
             made += _scaling(name, lines, line)

