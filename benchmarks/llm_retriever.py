@@ -30,7 +30,8 @@ from eval.metrics import average_precisions, map_at, recalls
 from eval.splits import question_folds, seen_labels
 from pipelines.cli import set_up_logging
 from pipelines.job import Job
-from pipelines.recipe import bank_texts, load_encoder
+from pipelines.loading import load_encoder
+from pipelines.recipe import bank_texts
 from pipelines.stages import Stages
 from pipelines.train_stage import trained_retriever
 from retrieval.encoder import Embeddings

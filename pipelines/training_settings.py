@@ -18,7 +18,8 @@ class LoraSettings(StrictModel):
     """The adapter that the methods lora and qlora train, on all linear layers."""
 
     preset: Literal["r64", "r16"] = Field(
-        "r64", description="r64 is rank 64, alpha 128, learning rate 2e-4; r16 is rank 16, alpha 32, learning rate 2e-5."
+        "r64",
+        description="r64: rank 64, alpha 128, learning rate 2e-4; r16: rank 16, alpha 32, learning rate 2e-5.",
     )
     rank: Annotated[int, Field(ge=1, le=1024)] | None = Field(None, description="null: the preset's.")
     alpha: Annotated[int, Field(ge=1)] | None = Field(None, description="null: the preset's.")
@@ -40,9 +41,7 @@ class TrainingStage(StrictModel):
     @model_validator(mode="after")
     def _names_its_rows(self) -> "TrainingStage":
         if (self.folder is None) != (self.rows == "real"):
-            raise ValueError(
-                "training.stages: a stage with rows 'synthetic' or 'both' needs its folder, and one with 'real' has none"
-            )
+            raise ValueError("training.stages: rows 'synthetic' and 'both' need a folder, and rows 'real' have none")
         return self
 
 
@@ -87,8 +86,8 @@ class TrainingSettings(StrictModel):
     first_negatives: Literal["mined", "random"] = "mined"
     near_duplicate_threshold: Annotated[float, Field(gt=0, le=1)] | None = Field(
         0.98,
-        description="Entries whose text is this similar to the label's (cosine, base model) are no negatives; null: off "
-        "(an untrained decoder finds all texts similar).",
+        description="Entries whose text is this similar to the label's (cosine, base model) are no negatives; null: "
+        "off (an untrained decoder finds all texts similar).",
     )
     hint_dropout: Share = Field(0.3, description="Share of rows trained without their hint.")
     base_share: Share = Field(0.2, description="Share of the untrained weights in the saved ones (WiSE-FT); 0 is off.")
@@ -125,8 +124,8 @@ class TrainingSettings(StrictModel):
     def _adapters(self) -> "TrainingSettings":
         if self.method != "full" and self.models > 1:
             raise ValueError(
-                "training.models: adapters are not averaged while training (a mean of their factors is not their mean); "
-                "train them one by one and use pipelines/average_adapters.py"
+                "training.models: adapters are not averaged while training (a mean of their factors is not "
+                "their mean); train them one by one and use pipelines/average_adapters.py"
             )
         if self.sharding != "off" and self.method != "lora":
             raise ValueError(

@@ -79,4 +79,4 @@ def shard_base(model: "SentenceTransformer", *, device: str) -> None:
     ]
     if not sharded:
         raise ModelError(f"sharding (FSDP): {type(transformer).__name__} does not say which of its layers to shard")
-    DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(model, sharded)
+    DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(model, sharded)  # type: ignore[no-untyped-call]
