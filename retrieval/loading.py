@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 Pooling = Literal["model", "mean", "cls", "last"]
 _POOLING_MODES: dict[Pooling, str] = {"mean": "mean", "cls": "cls", "last": "lasttoken"}
+# Left to itself the library (6.x) puts every text into the chat template of a tokenizer that has one: a system prompt
+# and chat marks around each bank entry, and a line end as its last token.
+_PLAIN_TEXT = {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}
 
 
 def open_encoder(
@@ -91,7 +94,12 @@ def _load(
 
         origin = {"revision": revision, "trust_remote_code": trust_remote_code}
         transformer = Transformer(
-            name, model_kwargs={**weights, **origin}, processor_kwargs=origin, config_kwargs=origin
+            name,
+            model_kwargs={**weights, **origin},
+            processor_kwargs=origin,
+            config_kwargs=origin,
+            modality_config=_PLAIN_TEXT,
+            module_output_name="token_embeddings",
         )
         if pooling == "last":
             append_end_token(transformer.tokenizer, name)
