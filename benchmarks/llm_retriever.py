@@ -14,16 +14,18 @@ the members' cosines. The best single adapter is the one with the best score on 
 import argparse
 import json
 import logging
+import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from llm_retriever_table import compared_with, table
 from rerank_folds import job_of
 
-from core.artifacts import atomic_path, write_json
+from core.artifacts import atomic_path, content_hash, file_hash, write_json
 from core.records import IntArray, Query, Question, queries_of
 from eval.intervals import paired_randomisation_test
 from eval.metrics import average_precisions, map_at, recalls
@@ -104,7 +106,7 @@ class Study:
             part = question_folds(fit, k=PARTS, seed=job.settings.split.seed)[int(name[4:])]
             fit, own = part.train, part.validation
         folder = trained_retriever(job, Stages(folder=self.work), name, fit)
-        if self._vectors_file(name).is_file():
+        if self._is_embedded(name, folder):
             return
         found = self.embed(job, name, folder)
         if own:
@@ -124,10 +126,13 @@ class Study:
         for method in methods:
             name = f"average-{method}"
             folder = self.work / name
-            if not folder.is_dir():
+            error = self.work / f"error-{name}.json"
+            made_from = [made_of(part) for part in folders]
+            if not error.is_file() or json.loads(error.read_text(encoding="utf-8"))["made_from"] != made_from:
+                shutil.rmtree(folder, ignore_errors=True)
                 made = average_adapters(folders, folder, method=method, max_lora_rank=1024)
-                write_json(self.work / f"error-{name}.json", {"error": made.error, "rank": made.rank})
-            if not self._vectors_file(name).is_file():
+                write_json(error, {"error": made.error, "rank": made.rank, "made_from": made_from})
+            if not self._is_embedded(name, folder):
                 self.embed(job, name, folder).close()
 
     def embed(self, job: Job, name: str, folder: Path) -> "Member":
@@ -136,7 +141,7 @@ class Study:
         vectors = Vectors(queries=member.encode_queries(self.scored), bank=member.encode_bank())
         member.vectors = vectors
         with atomic_path(self._vectors_file(name)) as temporary, temporary.open("wb") as stream:
-            np.savez(stream, queries=vectors.queries, bank=vectors.bank)
+            np.savez(stream, queries=vectors.queries, bank=vectors.bank, made_of=np.array(made_of(folder)))
         return member
 
     def summary(self) -> str:
@@ -195,6 +200,13 @@ class Study:
         }
         return max(parts, key=lambda name: own[name])
 
+    def _is_embedded(self, name: str, folder: Path) -> bool:
+        """Say whether the vectors that are there are this folder's, and not those of an earlier training."""
+        if not self._vectors_file(name).is_file():
+            return False
+        with np.load(self._vectors_file(name)) as held:
+            return "made_of" in held and str(held["made_of"]) == made_of(folder)
+
     def _read(self, name: str) -> Vectors:
         with np.load(self._vectors_file(name)) as held:
             return Vectors(queries=held["queries"], bank=held["bank"])
@@ -222,6 +234,11 @@ class Member:
         self._encoder.close()
 
 
+def made_of(folder: Path) -> str:
+    """Return a hash of a member's weights."""
+    return content_hash([file_hash(path) for path in sorted(folder.glob("*.safetensors"))])
+
+
 def bank_ids(job: Job) -> IntArray:
     """Return the bank's ids, rising: the order of the rows of every member's bank vectors."""
     return np.array(sorted(bank_texts(job)), dtype=np.int64)
@@ -238,39 +255,6 @@ def joined(members: Sequence[Vectors]) -> Vectors:
         queries=concatenate_embeddings([member.queries for member in members]),
         bank=concatenate_embeddings([member.bank for member in members]),
     )
-
-
-def compared_with(name: str, runs: Mapping[str, Any]) -> str | None:
-    """Return the run that another is tested against: MiniLM, or for averages the best single adapter."""
-    if name.startswith(("average-", "ensemble of")):
-        return next((run for run in runs if run.startswith("best single")), None)
-    if name.startswith(("smollm2", "minilm + ")):
-        return "minilm" if "minilm" in runs else None
-    return None
-
-
-def table(result: Mapping[str, Any]) -> str:
-    """Return the summary as a table."""
-    rows = [
-        f"{result['queries']} queries of one question fold, {result['unseen']:.0%} with an unseen label",
-        "| run | MAP@25 all / seen / unseen | recall@25 | difference (95 %), p |",
-        "| --- " * 4 + "|",
-    ]
-    for row in result["runs"]:
-        told = ""
-        if "against" in row:
-            told = (
-                f"{row['difference']:+.4f} ({row['low']:+.4f} to {row['high']:+.4f}) against {row['against']}, "
-                f"p = {row['p']:.4f}"
-            )
-        unseen = "–" if row["unseen"] is None else f"{row['unseen']:.4f}"
-        numbers = f"{row['map@25']:.4f} / {row['seen']:.4f} / {unseen}"
-        rows.append(f"| {row['run']} | {numbers} | {row['recall@25']:.4f} | {told} |")
-    for name, found in sorted(result["own"].items()):
-        rows.append(f"- {name}: MAP@25 {found['map@25']:.4f} on its own fifth ({found['queries']} queries)")
-    for name, found in sorted(result["errors"].items()):
-        rows.append(f"- {name}: rank {found['rank']}, {found['error']:.2e} from the exact mean of the deltas")
-    return "\n".join(rows) + "\n"
 
 
 def _options() -> argparse.Namespace:

@@ -134,7 +134,8 @@ def test_an_ensemble_scores_by_the_mean_of_its_members_cosines(script):
     both = study.joined([one, two])
     np.testing.assert_allclose(both.queries @ both.bank.T, [[0.5, 0.8]], atol=1e-6)
     runs = ["minilm", "part0", "best single (part0)", "ensemble of five", "average-svd", "minilm + average-svd"]
-    against = {name: study.compared_with(name, dict.fromkeys(runs)) for name in runs}
+    compared_with = script("llm_retriever_table").compared_with
+    against = {name: compared_with(name, dict.fromkeys(runs)) for name in runs}
     assert against["ensemble of five"] == against["average-svd"] == "best single (part0)"
     assert against["minilm + average-svd"] == "minilm" and against["minilm"] is None and against["part0"] is None
 
