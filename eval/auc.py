@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.records import FloatArray
+from core.records import FloatArray, IntArray
 from eval.intervals import Groups, Values
 
 
@@ -72,7 +72,7 @@ def auc(
     return Auc(value=_area(wins.sum(axis=0), losses.sum(axis=0)), low=float(ends[0]), high=float(ends[1]))
 
 
-def _counts(groups: FloatArray, places: FloatArray, rows: int, columns: int) -> FloatArray:
+def _counts(groups: IntArray, places: IntArray, rows: int, columns: int) -> FloatArray:
     """Return how often each group (row) has each score (column, rising)."""
     counts = np.zeros((rows, columns))
     np.add.at(counts, (groups, places), 1.0)

@@ -12,6 +12,7 @@ from core.columns import EEDI, Columns
 from core.config import StrictModel
 from core.errors import did_you_mean
 from pipelines.engine_settings import EngineSettings
+from pipelines.explaining_settings import ExplainingSettings
 from pipelines.lm_training_settings import LmTrainingSettings
 from pipelines.reranker_settings import RerankerSettings, Share, not_in_a_cascade
 from pipelines.synthesis_settings import SynthesisSettings
@@ -160,6 +161,7 @@ class Settings(StrictModel):
     lm_training: LmTrainingSettings = LmTrainingSettings()
     prior: PriorSettings = PriorSettings()
     synthesis: SynthesisSettings = SynthesisSettings()
+    explaining: ExplainingSettings = ExplainingSettings()
     zero_shot: bool = Field(True, description="Also measure the untrained model, side by side.")
     bootstrap: Annotated[int, Field(ge=100)] = Field(2000, description="Resamples of the bootstrap intervals.")
 

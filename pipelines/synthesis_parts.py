@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from core.errors import InputError
@@ -60,8 +61,9 @@ class SynthesisParts:
         """Embeds plain texts with stage 1's encoder: float32, shape (n, d), length 1."""
         return lambda texts: self._stage_one.encoder.encode_queries(list(texts))
 
+    @cached_property
     def similar(self) -> dict[int, tuple[int, ...]]:
-        """Return the misconceptions like each one; empty where none are wanted.
+        """The misconceptions like each one; empty where none are wanted.
 
         Raises:
             InputError: The file of rankings cannot be read.
@@ -99,6 +101,12 @@ class SynthesisParts:
         settings = self._settings
         room = settings.max_prompt_tokens
         if context is not None and (held := context - settings.max_tokens - _MARKS) < room:
+            if held <= count_tokens(settings.instruction):
+                raise InputError(
+                    f"the model reads and writes {context} tokens together; synthesis.max_tokens = {settings.max_tokens} "
+                    f"leaves {max(0, held)}, and synthesis.instruction alone takes "
+                    f"{count_tokens(settings.instruction)}: lower max_tokens, or use a model with a longer context"
+                )
             logger.info("prompts are kept to %d tokens, which is what the model's %d leave room for", held, context)
             room = held
         pool = ExamplePool(self.fit, self.bank, seed=settings.seed)
@@ -112,7 +120,7 @@ class SynthesisParts:
             logger.info("%d examples stand at the head of all prompts", len(prompter.shared))
         return RowWriter(
             bank=self.bank,
-            similar=self.similar(),
+            similar=self.similar,
             pool=pool,
             prompter=prompter,
             shown=Shown(random=settings.examples.random, same=settings.examples.same),

@@ -8,20 +8,22 @@ from typing import Any
 
 from core.artifacts import write_json
 from eval.report import Report, Section, write_report
+from pipelines.judged_judge import JudgeQuality
 from synth.outcomes import Spent, Summary
 
 
-def summary_json(summary: Summary) -> dict[str, Any]:
-    """Return the summary, JSON-able."""
-    return {**asdict(summary), "total": asdict(_total(summary))}
+def summary_json(summary: Summary, judge: JudgeQuality | None) -> dict[str, Any]:
+    """Return the summary and what the judge is worth, JSON-able."""
+    told = None if judge is None else judge.facts()
+    return {**asdict(summary), "total": asdict(_total(summary)), "judge": told}
 
 
-def summary_text(summary: Summary) -> str:
-    """Return the summary for the terminal."""
+def summary_text(summary: Summary, judge: JudgeQuality | None) -> str:
+    """Return the summary and what the judge is worth for the terminal."""
     cover, total = summary.coverage, _total(summary)
+    kept = f"{summary.accepted} accepted ({_share(summary.accepted, summary.attempts)})"
     lines = [
-        f"{summary.attempts} attempts at rows: {summary.accepted} accepted ({_share(summary.accepted, summary.attempts)}"
-        f"), {summary.attempts - summary.accepted} rejected",
+        f"{summary.attempts} attempts at rows: {kept}, {summary.attempts - summary.accepted} rejected",
         *(f"  {count:>7}  {reason}" for reason, count in summary.rejected.items()),
         "",
         f"{'task':<10}{'requests':>10}{'failed':>8}{'tokens in':>12}{'tokens out':>12}{'seconds':>10}",
@@ -38,18 +40,26 @@ def summary_text(summary: Summary) -> str:
     if summary.accepted and total.output_tokens:
         each = total.output_tokens / summary.accepted
         lines.append(f"a kept row cost {each:,.0f} output tokens and {total.seconds / summary.accepted:.1f} s")
+    if judge is not None:
+        lines += ["", judge.text()]
     return "\n".join(lines)
 
 
-def write_summary(folder: Path, summary: Summary, *, title: str, provenance: Sequence[tuple[str, str]]) -> None:
+def write_summary(
+    folder: Path,
+    summary: Summary,
+    judge: JudgeQuality | None,
+    *,
+    title: str,
+    provenance: Sequence[tuple[str, str]],
+) -> None:
     """Write `summary.json` and `summary.html`."""
-    write_json(folder / "summary.json", summary_json(summary))
-    write_report(
-        folder / "summary.html", Report(title=title, provenance=tuple(provenance), sections=(summary_section(summary),))
-    )
+    write_json(folder / "summary.json", summary_json(summary, judge))
+    report = Report(title=title, provenance=tuple(provenance), sections=(summary_section(summary, judge),))
+    write_report(folder / "summary.html", report)
 
 
-def summary_section(summary: Summary) -> Section:
+def summary_section(summary: Summary, judge: JudgeQuality | None) -> Section:
     """Return the summary as a section of a report."""
     cover = summary.coverage
     facts = [
@@ -66,7 +76,8 @@ def summary_section(summary: Summary) -> Section:
         (task, one.requests, one.failed, one.prompt_tokens, one.output_tokens, f"{one.seconds:.1f}")
         for task, one in spent
     ]
-    return Section(title="Made rows", html=_table(("", "count"), facts) + _table(head, rows))
+    told = "" if judge is None else f"<pre>{escape(judge.text())}</pre>"
+    return Section(title="Made rows", html=_table(("", "count"), facts) + _table(head, rows) + told)
 
 
 def _total(summary: Summary) -> Spent:

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from core.config import StrictModel
 from pipelines.writer_settings import WriterSettings
+from synth.judge import JUDGE_INSTRUCTION
 from synth.languages import LANGUAGES
 from synth.prompts import INSTRUCTION
 
@@ -33,16 +34,24 @@ class JudgeSettings(StrictModel):
     """A model that marks each row by a rubric, 0 to 10."""
 
     enabled: bool = True
-    threshold: Annotated[float, Field(ge=0.0, le=10.0)] = Field(7.0, description="Rows marked lower are rejected.")
+    threshold: Annotated[float, Field(ge=0.0, le=10.0)] = Field(
+        7.0, description="Rows are rejected whose lowest mark (follows, right, clear, level) is below it."
+    )
+    instruction: str = Field(JUDGE_INSTRUCTION, min_length=1, description="What the judge is told first.")
     max_tokens: Some = 256
     writer: WriterSettings | None = Field(None, description="Another model; null: the one that writes.")
+    check_rows: Count = Field(
+        100,
+        description="The judge is judged by so many real rows, and the same rows with another misconception: can it "
+        "tell them apart? 0: it is not.",
+    )
 
 
 class DuplicateSettings(StrictModel):
     """What counts as the same question twice; copies up to spacing and case always do."""
 
     near: Cosine | None = Field(
-        0.97, description="Cosine of stage-1 embeddings from which two made questions are one; null: not compared."
+        0.98, description="Cosine of stage-1 embeddings from which two questions are one; null: not compared."
     )
 
 
@@ -50,6 +59,7 @@ class LeakSettings(StrictModel):
     """What counts as a copy of a validation or test question; copies up to spacing and case always do."""
 
     near: Cosine | None = Field(0.95, description="Cosine of stage-1 embeddings; null: not compared.")
+    words: Annotated[int, Field(ge=2)] = Field(20, description="So many words in a row in common are a copy.")
 
 
 class SynthesisSettings(StrictModel):
@@ -78,6 +88,9 @@ class SynthesisSettings(StrictModel):
     examples: ExampleSettings = ExampleSettings()
     hold_out: bool = Field(
         True, description="Keep the [split]'s validation part out of the examples, and reject rows that copy it."
+    )
+    arithmetic: bool = Field(
+        True, description="Let sympy check the right answer of what it can work out (needs the extra synth)."
     )
     solve: bool = Field(True, description="Keep a row only where the model, asked to solve it, finds the same answers.")
     solve_max_tokens: Some = 512

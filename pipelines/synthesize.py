@@ -1,24 +1,26 @@
-"""Let a language model write questions for misconceptions; keep those that pass every check, and tell what each cost."""
+"""Let a language model write questions for misconceptions; keep what passes every check, and tell what it cost."""
 
 import argparse
 import logging
 import sys
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-from core.errors import InputError, UserError
-from core.models import LocalModel, locate_model
+from core.errors import InputError
+from core.models import LocalModel
+from core.records import queries_of
 from pipelines.cli import parse_arguments, parser, run_main
 from pipelines.engine_pool import EnginePool
-from pipelines.job import Job, add_data_options, check_length, read_job
+from pipelines.job import Job, add_data_options
+from pipelines.judged_judge import JudgeQuality, judge_the_judge
 from pipelines.settings import Settings
 from pipelines.stages import Stages
-from pipelines.synthesis_checks import synthesis_checks
+from pipelines.synthesis_checks import judging, synthesis_checks
+from pipelines.synthesis_job import read_synthesis_job, wanted_slots
 from pipelines.synthesis_parts import SynthesisParts
 from pipelines.synthesis_report import summary_text, write_summary
-from pipelines.writing import AskingBar, OpenWriter, add_writer_options, check_writer, open_writer, with_options
+from pipelines.writing import AskingBar, OpenWriter, add_writer_options, open_writer
 from synth.asking import Asker
 from synth.ledger import Asked, Ledger
 from synth.outcomes import (
@@ -31,7 +33,7 @@ from synth.outcomes import (
     write_outcomes,
     write_rows,
 )
-from synth.slots import Slot, real_examples, slots_of
+from synth.slots import Slot, real_examples
 from synth.writing import write_all
 
 logger = logging.getLogger(__name__)
@@ -45,12 +47,15 @@ How a row is made and checked, in this order; what is rejected is counted with i
   write      the prompt holds the misconception, similar ones that the answer must not fit, and real examples
   parse      the answer must be one JSON object with question, four answers, two letters and a rationale
   rules      answers differ, nothing is given away, no picture, the language is right, LaTeX is whole
+  arithmetic sympy works out what it can
+  leak       not the same as a validation or test question, nor near it (embeddings), nor made with one in sight
   solve      the model solves the question, without and with the misconception: the stated answers must come out
-  judge      a rubric, 0 to 10 (synthesis.judge.threshold); another model may judge (synthesis.judge.writer)
-  duplicate  not the same as another row or a training question, in other spacing or nearly (embeddings)
-  leak       not the same as a validation or test question
+  judge      a rubric, 0 to 10 (synthesis.judge.threshold); another model may judge (synthesis.judge.writer); what the
+             judge is worth is measured on real rows and told
+  duplicate  not the same as another row or a training question, in another form or nearly (embeddings)
 
-The model is any of: a folder or bundled model run here (engine transformers, or an [engines.NAME] table of kind vllm),
+--help-config lists every setting (those of this job begin with synthesis). The model is any of: a folder or bundled model
+run here (engine transformers, or an [engines.NAME] table of kind vllm),
 a vLLM server (kind vllm-server), or any OpenAI-compatible endpoint (kind endpoint), e.g. a server of your own:
   --set engines.mine.kind=endpoint --set engines.mine.base_url=http://127.0.0.1:8000/v1 --engine mine
 The key, if it needs one, comes from the environment variable that engines.mine.api_key_env names.
@@ -58,8 +63,8 @@ The key, if it needs one, comes from the environment variable that engines.mine.
 Written to --output:
   questions.csv    the accepted rows in the Eedi schema, and rows.jsonl (misconception, parents, judge's mark a row):
                    the folder is what training takes as --synthetic
-  ledger.jsonl     every attempt: accepted or why not, model, seed, tokens, seconds, marks, and its parents (fingerprints
-                   of the real questions that its prompt showed)
+  ledger.jsonl     every attempt: accepted or why not, model, seed, tokens, seconds, marks, and its parents
+                   (fingerprints of the real questions that its prompt showed)
   requests.jsonl   every request to the model with its answer: nothing in it is ever asked again
   summary.json, summary.html
 
@@ -84,9 +89,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the job that the command line asks for."""
     options = parse_arguments(_parser(), arguments)
     retrievers: list[LocalModel] = []
-    job = _job(options, retrievers)
+    job = read_synthesis_job(options, retrievers)
     parts = SynthesisParts(job, retrievers[0], options.confusions)
-    slots = _slots(job, options)
+    slots = wanted_slots(job, options)
     if options.show_prompt:
         _show_prompt(parts, slots)
         return
@@ -94,30 +99,52 @@ def main(arguments: list[str] | None = None) -> None:
     with ExitStack() as stack:
         ledger = stack.enter_context(Ledger(job.output / "requests.jsonl"))
         pool = stack.enter_context(closing(EnginePool()))
+        bar = stack.enter_context(closing(AskingBar()))
         settings = job.settings.synthesis
         writer = open_writer(settings.writer, job.settings, pool)
-        bar = stack.enter_context(closing(AskingBar()))
         asker = writer.asker(ledger, progress=bar)
         judge = asker
         if settings.judge.writer is not None:
             judge = open_writer(settings.judge.writer, job.settings, pool).asker(ledger, progress=bar)
-        started = time.perf_counter()
-        rows = parts.row_writer(writer.writer.count_tokens, writer.context)
-        checks = synthesis_checks(
-            job,
-            bank=parts.bank,
-            asker=asker,
-            judge=judge,
-            embed=parts.embed,
-            training=parts.fit,
-            held_out=parts.held_out,
-        )
-        outcomes = write_all(rows, slots, asker, checks)
-        logger.info("%d attempts in %.1f s", len(outcomes), time.perf_counter() - started)
-        summary = _summary(job, slots, outcomes, ledger, list({id(one): one for one in (asker, judge)}.values()))
-        stages.timed("write", lambda: _write(job, writer, outcomes, ledger, summary))
+        found: list[Outcome] = []
+        quality: list[JudgeQuality] = []
+        stages.timed("rows", lambda: found.extend(_rows(job, parts, slots, writer, asker, judge)))
+        stages.timed("judge judged", lambda: quality.extend(_judged_judge(job, parts, judge, len(slots))))
+        summary = _summary(job, slots, found, ledger, (asker, judge))
+        judged = quality[0] if quality else None
+        stages.timed("files", lambda: _write(job, writer, found, ledger, summary, judged))
     stages.write_run({"command": sys.argv})
-    _tell(job, summary)
+    _tell(job, summary, judged)
+    sys.stdout.write(f"\nStages:\n{stages.summary()}\n")
+
+
+def _rows(
+    job: Job, parts: SynthesisParts, slots: Sequence[Slot], writer: OpenWriter, asker: Asker, judge: Asker
+) -> list[Outcome]:
+    rows = parts.row_writer(writer.writer.count_tokens, writer.context)
+    checks = synthesis_checks(
+        job,
+        bank=parts.bank,
+        asker=asker,
+        judge=judge,
+        embed=parts.embed,
+        training=parts.fit,
+        held_out=parts.held_out,
+        similar=parts.similar,
+    )
+    return write_all(rows, slots, asker, checks)
+
+
+def _judged_judge(job: Job, parts: SynthesisParts, judge: Asker, most: int) -> list[JudgeQuality]:
+    """Let the judge mark real rows too, at most as many as rows were asked for: a small run stays small."""
+    settings = job.settings.synthesis
+    queries = [query for query in queries_of(parts.fit, labelled_only=True) if query.labels[0] in parts.bank]
+    rows = min(settings.judge.check_rows, most)
+    if not settings.judge.enabled or not rows or not queries or len(parts.bank) < 2:
+        return []
+    judging_table = judging(settings, parts.bank, parts.similar)
+    resamples = job.settings.bootstrap
+    return [judge_the_judge(judging_table, judge, queries, rows=rows, seed=settings.seed, resamples=resamples)[0]]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -144,74 +171,6 @@ def _parser() -> argparse.ArgumentParser:
     return made
 
 
-def _job(options: argparse.Namespace, retrievers: list[LocalModel]) -> Job:
-    """Read config and files; all faults at once, before any model loads."""
-
-    def adjust(settings: Settings) -> Settings:
-        made = settings.synthesis
-        changed = made.model_copy(update={"writer": with_options(made.writer, options)})
-        return settings.model_copy(update={"synthesis": changed})
-
-    def check_retriever(settings: Settings) -> None:
-        retriever = settings.retriever
-        retrievers.append(locate_model(options.retriever or retriever.model, revision=retriever.revision))
-        check_length(retrievers[0], settings)
-
-    def check_writers(settings: Settings) -> None:
-        if options.show_prompt:
-            return
-        faults: list[str] = []
-        for where, table in (
-            ("synthesis.writer", settings.synthesis.writer),
-            ("synthesis.judge.writer", settings.synthesis.judge.writer),
-        ):
-            try:
-                if table is not None:
-                    check_writer(where, table, settings)
-            except UserError as error:
-                faults += error.faults
-        if faults:
-            raise InputError(faults)
-
-    def check_options(_: Settings) -> None:
-        faults = []
-        if options.limit is not None and options.limit < 1:
-            faults.append(f"--limit {options.limit}: expected at least 1")
-        if options.only is not None and not all(part.strip().isdigit() for part in options.only.split(",")):
-            faults.append(f"--only {options.only}: expected ids of misconceptions parted by commas, e.g. 12,345")
-        if options.confusions is not None and not options.confusions.is_file():
-            faults.append(f"--confusions {options.confusions}: there is no such file")
-        if options.confusions is not None and options.train is None:
-            faults.append("--confusions needs --train: the rankings are of its questions")
-        if faults:
-            raise InputError(faults)
-
-    return read_job(options, checks=(check_retriever, check_writers, check_options), adjust=adjust, needs_train=False)
-
-
-def _slots(job: Job, options: argparse.Namespace) -> list[Slot]:
-    settings = job.settings.synthesis
-    only = None if options.only is None else {int(part) for part in options.only.split(",")}
-    if only is not None and (unknown := sorted(only - {entry.id for entry in job.bank})):
-        raise InputError(f"--only: not in the bank: {', '.join(map(str, unknown))}")
-    slots = slots_of(
-        job.bank,
-        real_examples(job.train),
-        at_least=settings.at_least,
-        at_most=settings.at_most,
-        attempts=settings.attempts,
-        only_unseen=settings.labels == "unseen",
-        only=only,
-        limit=options.limit,
-    )
-    if not slots:
-        raise InputError(
-            "nothing to write: every misconception that was asked for has a real example; set synthesis.labels=all"
-        )
-    logger.info("%d rows for %d misconceptions", len(slots), len({slot.misconception_id for slot in slots}))
-    return slots
-
-
 def _show_prompt(parts: SynthesisParts, slots: Sequence[Slot]) -> None:
     # No model is needed to see a prompt: its tokens are estimated.
     rows = parts.row_writer(lambda text: len(text.encode()) // 3 + 1, None)
@@ -226,14 +185,15 @@ def _summary(
     per_label: dict[int, int] = {}
     for slot in slots:
         per_label[slot.misconception_id] = per_label.get(slot.misconception_id, 0) + 1
-    used = set().union(*(asker.used for asker in askers))
+    each = list({id(asker): asker for asker in askers}.values())  # the judge may be the model that writes
+    used = set().union(*(asker.used for asker in each))
     return Summary(
         attempts=len(outcomes),
         accepted=sum(outcome.accepted for outcome in outcomes),
         rejected=rejections(outcomes),
         spent=spent_by_task(ledger),
-        asked_now=sum(asker.asked for asker in askers),
-        reused=sum(asker.reused for asker in askers),
+        asked_now=sum(asker.asked for asker in each),
+        reused=sum(asker.reused for asker in each),
         unused=len({asked.key for asked in ledger} - used),
         coverage=coverage_of(
             job.bank,
@@ -244,7 +204,14 @@ def _summary(
     )
 
 
-def _write(job: Job, writer: OpenWriter, outcomes: Sequence[Outcome], ledger: Ledger, summary: Summary) -> None:
+def _write(
+    job: Job,
+    writer: OpenWriter,
+    outcomes: Sequence[Outcome],
+    ledger: Ledger,
+    summary: Summary,
+    judged: JudgeQuality | None,
+) -> None:
     by_row: dict[str, list[Asked]] = {}
     for asked in ledger:
         by_row.setdefault(asked.row, []).append(asked)
@@ -256,6 +223,7 @@ def _write(job: Job, writer: OpenWriter, outcomes: Sequence[Outcome], ledger: Le
         write_summary(
             job.output,
             summary,
+            judged,
             title="Questions made by a language model",
             provenance=[
                 ("Model", f"{writer.model} ({writer.engine}; {writer.revision or 'revision not told'})"),
@@ -265,13 +233,13 @@ def _write(job: Job, writer: OpenWriter, outcomes: Sequence[Outcome], ledger: Le
         )
     except OSError as error:
         raise InputError(
-            f"{job.output}: cannot be written ({error.strerror or error}). All answers are kept in requests.jsonl: make "
-            "room and run the same command again, nothing is asked twice"
+            f"{job.output}: cannot be written ({error.strerror or error}). All answers are kept in requests.jsonl: "
+            "make room and run the same command again, nothing is asked twice"
         ) from error
 
 
-def _tell(job: Job, summary: Summary) -> None:
-    sys.stdout.write(f"\n{summary_text(summary)}\n")
+def _tell(job: Job, summary: Summary, judged: JudgeQuality | None) -> None:
+    sys.stdout.write(f"\n{summary_text(summary, judged)}\n")
     if not summary.accepted:
         most = next(iter(summary.rejected), "none")
         logger.warning(

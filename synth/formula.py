@@ -39,7 +39,7 @@ def sympy_fault() -> str | None:
     try:
         import sympy  # noqa: F401 - only whether it is there
     except ImportError:
-        return "sympy is not installed: pip install 'misconception-mining[synth]', or set check_arithmetic = false"
+        return "sympy is not installed: pip install 'misconception-mining[synth]', or do without the check"
     return None
 
 

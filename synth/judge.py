@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from core.chat_writer import ChatMessage
+from core.errors import InputError
 from core.records import Letter, Misconception, Query, Question
 from core.text import normalise
 from synth.asking import Request
@@ -210,7 +211,7 @@ def swapped_cases(
             the whole bank.
 
     Raises:
-        ValueError: A row's misconception has no other to be swapped with.
+        InputError: A row's misconception has no other to be swapped with.
     """
     generator = np.random.default_rng(seed)
     everything = sorted(bank)
@@ -221,7 +222,10 @@ def swapped_cases(
         pool = everything if near is None else near.get(case.misconception_id, ())
         others = [id for id in pool if id not in own and normalise(bank[id].name) not in names]
         if not others:
-            raise ValueError(f"{case.key}: misconception {case.misconception_id} has no other to be swapped with")
+            raise InputError(
+                f"{case.key}: misconception {case.misconception_id} has no other to be swapped with: draw from more "
+                "neighbours, or from the whole bank"
+            )
         other = others[int(generator.integers(len(others)))]
         swapped.append(replace(case, key=f"{case.key} as {other}", misconception_id=other))
     return swapped

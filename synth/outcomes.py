@@ -16,8 +16,6 @@ from synth.parsing import Written
 from synth.rows import SyntheticRow
 from synth.verdicts import Verdict
 
-FAILED = "request failed"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:

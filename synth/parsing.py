@@ -5,32 +5,23 @@ is read as itself, and one that JSON takes for a control character (`\frac` for 
 back. Nothing else is mended.
 """
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Any
 
 from core.records import LETTERS, Letter
+from synth.ledger import Asked
+from synth.replies import CUT_OFF, FAILED, REFUSED, ReplyError, is_refusal, load_json, read_text
 from synth.verdicts import Verdict, rejected
 
 NOT_JSON = "not JSON"
-REFUSED = "refused by the model"
-CUT_OFF = "cut off"
 NO_TEXT = "empty answer"
 MISSING = "missing field"
 UNKNOWN = "unknown field"
 WRONG_TYPE = "field of the wrong type"
 NO_LETTER = "no letter A to D"
-PARSE_REASONS = (NOT_JSON, REFUSED, CUT_OFF, NO_TEXT, MISSING, UNKNOWN, WRONG_TYPE, NO_LETTER)
+PARSE_REASONS = (FAILED, REFUSED, CUT_OFF, NOT_JSON, NO_TEXT, MISSING, UNKNOWN, WRONG_TYPE, NO_LETTER)
 
-_THOUGHT = re.compile(r"^\s*<think>.*?</think>", re.DOTALL)
-_FENCE = re.compile(r"^```(?:json)?\s*\n(.*)\n\s*```$", re.DOTALL)
-_BAD_ESCAPE = re.compile(r'\\(\\|"|/|[bfnrt]|u[0-9a-fA-F]{4})|\\')
-_REFUSAL = re.compile(
-    r"^(?:i['’]?m (?:sorry|unable|not able)|sorry\b|i (?:can(?:no|['’])t|cannot|will not|won['’]t|must decline)|"
-    r"as an ai\b|unfortunately,? i)",
-    re.IGNORECASE,
-)
 _CONTROLS = {"\b": "\\b", "\f": "\\f", "\t": "\\t", "\r": "\\r"}
 _NEWLINE = re.compile(r"\n(?=(?:eq|abla|ot\\|otin|leq|geq|u|i)(?![A-Za-z]))")
 _TEXTS = ("question", "rationale")
@@ -61,45 +52,29 @@ class Written:
     letter: Letter
 
 
-def parse_written(text: str, *, finish_reason: str = "stop") -> Written | Verdict:
+def parse_written(asked: Asked) -> Written | Verdict:
     """Return what a model wrote, or why it is not in the asked form.
 
+    Thoughts in `<think>` tags before it and one code fence around it are taken off.
+
     Args:
-        text: The answer; thoughts in `<think>` tags before it and one code fence around it are taken off.
-        finish_reason: `length` tells a cut from a malformed answer.
+        asked: The request and its answer.
 
     Returns:
         The question, or a rejection with one of `PARSE_REASONS`.
     """
-    bare = _THOUGHT.sub("", text).strip()
-    fenced = _FENCE.match(bare)
-    bare = fenced.group(1).strip() if fenced else bare
-    value = json_object(bare)
-    if value is None:
-        if finish_reason == "length":
-            return rejected(CUT_OFF, detail=bare[-80:])
-        if not bare:
-            return rejected(NO_TEXT)
-        return rejected(REFUSED if _REFUSAL.match(bare) else NOT_JSON, detail=bare[:120])
+    try:
+        text = read_text(asked)
+    except ReplyError as error:
+        return rejected(error.reason, detail=error.detail)
+    try:
+        value = load_json(text)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        reason = REFUSED if is_refusal(text) else NOT_JSON if text else NO_TEXT
+        return rejected(reason, detail=text[:160])
     return _written(value)
-
-
-def json_object(text: str) -> dict[str, Any] | None:
-    r"""Return the JSON object that a text is, or None; a backslash that JSON does not know (`\(`) is read as itself."""
-    for source in (text, _BAD_ESCAPE.sub(lambda found: found.group() if found.group(1) else r"\\", text)):
-        try:
-            value = json.loads(source, object_pairs_hook=_distinct)
-        except (ValueError, RecursionError):
-            continue
-        return value if isinstance(value, dict) else None
-    return None
-
-
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        raise ValueError("a key stands twice")
-    return made
 
 
 def _written(value: dict[str, Any]) -> Written | Verdict:

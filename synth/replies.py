@@ -60,9 +60,8 @@ def read_object(asked: Asked, fields: Collection[str]) -> dict[str, Any]:
         ReplyError: The request failed, the answer was cut off, is a refusal, or is not such an object.
     """
     text = read_text(asked)
-    fenced = _FENCED.fullmatch(text)
     try:
-        value = _loaded(fenced[1] if fenced else text)
+        value = load_json(text)
     except (ValueError, RecursionError) as error:
         if _REFUSAL.match(text):
             raise ReplyError(REFUSED, _short(text)) from error
@@ -91,7 +90,15 @@ def is_refusal(text: str) -> bool:
     return bool(_REFUSAL.match(text))
 
 
-def _loaded(text: str) -> Any:  # noqa: ANN401 - whatever JSON holds
+def load_json(text: str) -> Any:  # noqa: ANN401 - whatever JSON holds
+    r"""Return what a text without thoughts holds, a fence around it or not; a lone `\(` is read as itself.
+
+    Raises:
+        ValueError: It is no JSON, or a key stands twice in an object.
+        RecursionError: It is nested too deeply.
+    """
+    fenced = _FENCED.fullmatch(text)
+    text = fenced[1] if fenced else text
     try:
         return json.loads(text, object_pairs_hook=_distinct, parse_constant=_no_constant)
     except json.JSONDecodeError:

@@ -9,13 +9,13 @@ from synth.asking import Asker, Request
 from synth.chain import Check, run_checks
 from synth.examples import ExamplePool, parents_of
 from synth.ledger import Asked
-from synth.outcomes import FAILED, Outcome
+from synth.outcomes import Outcome
 from synth.parsing import Written, parse_written
 from synth.prompts import SCHEMA, Built, Parts, QuestionPrompter
 from synth.rows import SyntheticRow
 from synth.rules import check_rules
 from synth.slots import Slot, question_id_of
-from synth.verdicts import Verdict, passed, rejected
+from synth.verdicts import Verdict, passed
 
 TASK = "write"
 PARSE, RULES = "parse", "rules"
@@ -141,11 +141,7 @@ class RowWriter:
     def _outcome(self, slot: Slot, attempt: int, built: Built, asked: Asked) -> Outcome:
         key, id, parents = slot.key(attempt), slot.misconception_id, parents_of(built.examples)
         facts: dict[str, Any] = {"key": key, "misconception_id": id, "asked": asked, "parents": parents}
-        parsed = (
-            rejected(FAILED, detail=asked.error)
-            if asked.error is not None
-            else parse_written(asked.text, finish_reason=asked.finish_reason)
-        )
+        parsed = parse_written(asked)
         if isinstance(parsed, Verdict):
             return Outcome(**facts, written=None, row=None, verdicts=((PARSE, parsed),))
         ruled = check_rules(parsed, self._bank[id], language=self._language)

@@ -20,7 +20,7 @@ def check(text: str, *answers: str, correct: str = "A") -> str | None:
         (r"Work out: \[ \frac{1}{2} + \frac{1}{4} \]", (r"\frac{3}{4}", r"\frac{2}{6}", "0.75", "1"), TWO_RIGHT),
         (r"\( 0.3 \times 0.2= \)", ("0.06", "0.6", "0.5", "6"), "right"),
         (r"Work out \( 20 \% \) of \( 50 \).", ("10", "20", "30", "2.5"), "right"),
-        (r"\( \frac{2}{4} \div 2 \). Give your answer as a fraction", (r"\frac{1}{4}", r"\frac{2}{8}", "1", "2"), "right"),
+        (r"\( \frac{1}{2} \div 2 \). Give your answer as decimal", ("0.25", r"\frac{2}{8}", "1", "2"), "right"),
         (r"Simplify \( \frac{4}{8} \)", (r"\frac{1}{2}", r"\frac{2}{4}", r"\frac{4}{8}", "2"), "right"),
         (r"Simplify \( 3x + 2x \)", ("5x", "5x^{2}", "6x", "x"), "right"),
         (r"Simplify \( 3x + 2x \)", ("6x", "5x", "5x^{2}", "x"), WRONG),

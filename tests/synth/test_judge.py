@@ -3,6 +3,7 @@ import json
 import pytest
 from made_rows import BANK, asked, made_question, made_row
 
+from core.errors import InputError
 from core.records import Query
 from synth.judge import BELOW, Judging, case_of, read_judgement, real_cases, swapped_cases
 
@@ -67,5 +68,5 @@ def test_a_swap_is_the_same_row_with_another_misconception() -> None:
 
 
 def test_a_bank_of_one_entry_has_no_swap() -> None:
-    with pytest.raises(ValueError, match="no other to be swapped with"):
+    with pytest.raises(InputError, match="no other to be swapped with"):
         swapped_cases([case_of(made_row())], {1: BANK[1]}, seed=0)
