@@ -52,7 +52,14 @@ SHAPES = {
 }
 """Qwen2.5's published shapes, and a tiny one that a CPU runs at once."""
 AWQ = {"quant_method": "awq", "bits": 4, "group_size": 128, "version": "gemm", "zero_point": True}
-_TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "special_tokens_map.json")
+_TOKENIZER = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.json",
+    "merges.txt",
+    "special_tokens_map.json",
+    "chat_template.jinja",
+)
 
 
 def write_model(folder: Path, tokenizer: Path, shape: str, *, awq: bool = False, weights: bool = False) -> Path:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from core.config import load_config
 from core.errors import ConfigError, InputError
@@ -58,10 +58,10 @@ def grid_points(*, batch_sizes: str, negatives: str, windows: str, temperatures:
         InputError: An item cannot be read; names all of them.
     """
     faults: list[str] = []
-    sizes = _items("--batch-sizes", batch_sizes, int, "whole numbers, as in 32,128", faults)
-    counts = _items("--negatives", negatives, int, "whole numbers, as in 0,2,4", faults)
-    ranks = _items("--windows", windows, _window, "ranks FROM-TO, as in 1-50,10-100", faults)
-    heats = _items("--temperatures", temperatures, float, "numbers, as in 0.02,0.05", faults)
+    sizes = read_items("--batch-sizes", batch_sizes, int, "whole numbers, as in 32,128", faults)
+    counts = read_items("--negatives", negatives, int, "whole numbers, as in 0,2,4", faults)
+    ranks = read_items("--windows", windows, _window, "ranks FROM-TO, as in 1-50,10-100", faults)
+    heats = read_items("--temperatures", temperatures, float, "numbers, as in 0.02,0.05", faults)
     if faults:
         raise InputError(faults)
     points = (
@@ -71,7 +71,15 @@ def grid_points(*, batch_sizes: str, negatives: str, windows: str, temperatures:
     return list(dict.fromkeys(points))
 
 
-def point_settings(points: Sequence[Point], config: Path | None, overrides: Sequence[str]) -> list[Settings]:
+class Overrides(Protocol):
+    """A point of a sweep, as far as its config goes."""
+
+    def overrides(self) -> list[str]:
+        """Return what the point changes in a config, as `--set` takes it."""
+        ...
+
+
+def point_settings(points: Sequence[Overrides], config: Path | None, overrides: Sequence[str]) -> list[Settings]:
     """Return the config of every point, checked as any other.
 
     Raises:
@@ -89,7 +97,8 @@ def point_settings(points: Sequence[Point], config: Path | None, overrides: Sequ
     return found
 
 
-def _items(option: str, text: str, read: Callable[[str], T], expected: str, faults: list[str]) -> list[T]:
+def read_items(option: str, text: str, read: Callable[[str], T], expected: str, faults: list[str]) -> list[T]:
+    """Return the items of a comma-separated list, each once; what cannot be read is added to `faults`."""
     found: list[T] = []
     for item in text.split(","):
         try:

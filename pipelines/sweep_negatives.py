@@ -1,32 +1,21 @@
 """Sweep the numbers that contrastive training depends on most: batch, hard negatives, rank window, temperature."""
 
-import json
 import logging
-import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
-from core.artifacts import content_hash, write_json
-from core.models import locate_model
-from eval.evaluation import evaluate
-from eval.splits import seen_labels
 from pipelines.cli import parse_arguments, parser, run_main
 from pipelines.job import Job, add_data_options, read_job
 from pipelines.plan import Plan, make_plan
 from pipelines.settings import Settings
-from pipelines.stage_one import StageOne
 from pipelines.stages import Stages
 from pipelines.sweep_grid import Point, grid_points, point_settings
-from pipelines.sweep_results import PointScore, SweepRow, by_map, table, write_plot, write_table
-from pipelines.train_stage import trained_retriever, training_manifest
-from retrieval.text import query_text
+from pipelines.sweep_point import point_score
+from pipelines.sweep_results import SweepRow, by_map, table, write_plot, write_table
 
 logger = logging.getLogger(__name__)
 
-MAP_DEPTH = 25
 DESCRIPTION = """\
 Train a retriever for every combination of batch size, hard negatives a row, rank window and temperature, and score
 each on a validation part held out of the training file as `[split]` says: MAP@25 over all queries, over those with a
@@ -86,60 +75,15 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _sweep(
     job: Job, plan: Plan, stages: Stages, points: Sequence[tuple[Point, Settings]], *, keep_models: bool
-) -> list[SweepRow]:
+) -> list[SweepRow[Point]]:
     rows = []
     for number, (point, settings) in enumerate(points, start=1):
         logger.info("point %d of %d: %s", number, len(points), point.name)
         own = Stages(folder=job.output / "points" / point.name)
-        score = _score(replace(job, settings=settings), plan, own, keep_model=keep_models)
+        score = point_score(replace(job, settings=settings), plan, own, keep_model=keep_models)
         stages.records += [replace(record, name=f"{point.name}/{record.name}") for record in own.records]
         rows.append(SweepRow(point=point, score=score))
     return rows
-
-
-def _score(job: Job, plan: Plan, stages: Stages, *, keep_model: bool) -> PointScore:
-    """Return a point's score: read where it is there, else of a retriever trained now."""
-
-    def make(path: Path) -> None:
-        told = stages.folder / "training.json"
-        # Written before the model's manifest: where that is found, this is there too.
-        folder = trained_retriever(
-            job,
-            stages,
-            "retriever",
-            plan.fit,
-            report=lambda result: write_json(told, {"effective_negatives": result.effective_negatives}),
-        )
-        one = StageOne(job, locate_model(str(folder)), stages.folder / "bank")
-        evaluation = evaluate(
-            one.dense(plan.queries, top_n=MAP_DEPTH),
-            plan.labels,
-            seen=seen_labels(plan.fit),
-            ks=(MAP_DEPTH,),
-            resamples=job.settings.bootstrap,
-        )
-        effective = json.loads(told.read_text(encoding="utf-8"))["effective_negatives"]
-        write_json(path, PointScore.of(evaluation, effective_negatives=effective).to_json())
-
-    path = stages.artifact("score.json", _made_from(job, plan), make)
-    if not keep_model and not stages.records[-1].reused:
-        # Only what this run made: a model that an earlier run kept stays.
-        for name in ("retriever", "bank"):
-            shutil.rmtree(stages.folder / name)
-    return PointScore(**json.loads(path.read_text(encoding="utf-8")))
-
-
-def _made_from(job: Job, plan: Plan) -> dict[str, Any]:
-    template = job.forms.query
-    asked = [[query.key, query_text(query, template), query.hint, *query.labels] for query in plan.queries]
-    return {
-        **training_manifest(job, plan.fit, ()),
-        "artifact": "sweep score",
-        "validation": content_hash(asked),
-        "explanations": content_hash([[entry.id, entry.explanation] for entry in job.bank]),
-        "index": job.settings.index.model_dump(mode="json"),
-        "bootstrap": job.settings.bootstrap,
-    }
 
 
 if __name__ == "__main__":

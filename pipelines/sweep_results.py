@@ -2,10 +2,10 @@
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from core.artifacts import atomic_path, write_text
 from eval.evaluation import Evaluation
@@ -14,13 +14,38 @@ from pipelines.sweep_grid import Point
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FACTORS: Mapping[str, Callable[[Point], float | str | None]] = {
-    "batch size": lambda point: point.batch_size,
-    "hard negatives a row": lambda point: point.negatives,
-    "rank window": lambda point: f"{point.window[0]}-{point.window[1]}" if point.negatives else None,
-    "temperature": lambda point: point.temperature,
-}
-"""Title of each panel of the plot -> the point's value on its axis; None where it has none."""
+P = TypeVar("P")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Factor(Generic[P]):
+    """What a sweep varies.
+
+    Attributes:
+        column: Its name in the CSV file.
+        title: Of its panel in the plot.
+        short: Of its column in the terminal table.
+        value: A point's value; None where it has none. Texts are ranges `FROM-TO` and stand in their order.
+    """
+
+    column: str
+    title: str
+    short: str
+    value: Callable[[P], float | str | None]
+
+
+NEGATIVES: tuple[Factor[Point], ...] = (
+    Factor(column="batch_size", title="batch size", short="batch", value=lambda point: point.batch_size),
+    Factor(column="negatives", title="hard negatives a row", short="negatives", value=lambda point: point.negatives),
+    Factor(
+        column="window",
+        title="rank window",
+        short="window",
+        value=lambda point: f"{point.window[0]}-{point.window[1]}" if point.negatives else None,
+    ),
+    Factor(column="temperature", title="temperature", short="temp.", value=lambda point: point.temperature),
+)
+"""What `sweep_negatives.py` varies."""
 _SERIES = (("seen labels", "map25_seen", "#1b6ca8"), ("unseen labels", "map25_unseen", "#c8553d"))
 
 
@@ -70,43 +95,44 @@ class PointScore:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SweepRow:
-    """A point and its score."""
+class SweepRow(Generic[P]):
+    """A point of a sweep, which can be compared, and its score."""
 
-    point: Point
+    point: P
     score: PointScore
 
 
-def by_map(rows: Sequence[SweepRow]) -> list[SweepRow]:
+def by_map(rows: Sequence[SweepRow[P]]) -> list[SweepRow[P]]:
     """Return the rows, highest MAP@25 first; ties by point."""
     return sorted(rows, key=lambda row: (-row.score.map25, row.point))
 
 
-def write_table(path: Path, rows: Sequence[SweepRow]) -> None:
+def write_table(path: Path, rows: Sequence[SweepRow[Any]], factors: Sequence[Factor[Any]] = NEGATIVES) -> None:
     """Write `sweep.csv`: a line a point in the order given, the factors first; an empty cell is a number not there."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     names = list(PointScore.__dataclass_fields__)
-    writer.writerow(["batch_size", "negatives", "window", "temperature", *names])
+    writer.writerow([*(factor.column for factor in factors), *names])
     for row in rows:
-        factors = [value(row.point) for value in FACTORS.values()]
-        writer.writerow([*factors, *(getattr(row.score, name) for name in names)])
+        writer.writerow(
+            [*(factor.value(row.point) for factor in factors), *(getattr(row.score, name) for name in names)]
+        )
     write_text(path, text.getvalue())
 
 
-def table(rows: Sequence[SweepRow]) -> str:
+def table(rows: Sequence[SweepRow[Any]], factors: Sequence[Factor[Any]] = NEGATIVES) -> str:
     """Return a terminal table in the order given."""
-    titles = ("batch", "negatives", "window", "temp.", "MAP@25", "seen", "unseen", "recall@25")
+    titles = (*(factor.short for factor in factors), "MAP@25", "seen", "unseen", "recall@25")
     lines = ["  " + "".join(f"{title:>11}" for title in titles)]
     for row in rows:
         score = row.score
-        factors = [f"{'–' if (found := value(row.point)) is None else found:>11}" for value in FACTORS.values()]
+        values = [f"{'–' if (found := factor.value(row.point)) is None else found:>11}" for factor in factors]
         numbers = [score.map25, score.map25_seen, score.map25_unseen, score.recall25]
-        lines.append("  " + "".join(factors) + "".join(f"{'–':>11}" if n is None else f"{n:11.4f}" for n in numbers))
+        lines.append("  " + "".join(values) + "".join(f"{'–':>11}" if n is None else f"{n:11.4f}" for n in numbers))
     return "\n".join(lines)
 
 
-def write_plot(path: Path, rows: Sequence[SweepRow]) -> None:
+def write_plot(path: Path, rows: Sequence[SweepRow[Any]], factors: Sequence[Factor[Any]] = NEGATIVES) -> None:
     """Write `sweep.png`: a panel a factor, MAP@25 of seen and unseen labels against its values.
 
     A dot is a point of the sweep, a line joins the means of the dots of each value.
@@ -114,23 +140,23 @@ def write_plot(path: Path, rows: Sequence[SweepRow]) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(13, 3.6), layout="constrained")
+    figure = Figure(figsize=(1 + 3 * len(factors), 3.6), layout="constrained")
     FigureCanvasAgg(figure)
-    panels = figure.subplots(1, len(FACTORS), sharey=True)
-    for panel, (title, value) in zip(panels, FACTORS.items(), strict=True):
-        _draw(panel, title, value, rows)
+    panels = figure.subplots(1, len(factors), sharey=True, squeeze=False)[0]
+    for panel, factor in zip(panels, factors, strict=True):
+        _draw(panel, factor, rows)
     panels[0].set_ylabel("MAP@25 of the dense retriever")
     panels[0].legend(frameon=False)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=150, format="png", metadata={"Software": None})
 
 
-def _draw(panel: "Axes", title: str, value: Callable[[Point], float | str | None], rows: Sequence[SweepRow]) -> None:
+def _draw(panel: "Axes", factor: Factor[Any], rows: Sequence[SweepRow[Any]]) -> None:
     """Draw one panel; values stand evenly, in rising order (windows: of their ranks)."""
-    here = sorted((row for row in rows if value(row.point) is not None), key=lambda row: row.point.window)
-    values = list(dict.fromkeys(value(row.point) for row in here))
-    if title != "rank window":
-        values.sort(key=lambda found: float(found or 0))
+    value = factor.value
+    here = [row for row in rows if value(row.point) is not None]
+    given = {found for row in rows if (found := value(row.point)) is not None}
+    values: list[float | str | None] = [*sorted(given, key=_rising)]
     for name, attribute, colour in _SERIES:
         dots = [
             (values.index(value(row.point)), number)
@@ -142,5 +168,9 @@ def _draw(panel: "Axes", title: str, value: Callable[[Point], float | str | None
         means = [sum(ys) / len(ys) for x in places if (ys := [y for place, y in dots if place == x])]
         panel.plot(places, means, "-", color=colour, label=name)
     panel.set_xticks(range(len(values)), [str(found) for found in values])
-    panel.set_title(title, fontsize=10)
+    panel.set_title(factor.title, fontsize=10)
     panel.spines[["top", "right"]].set_visible(False)
+
+
+def _rising(value: float | str) -> list[float]:
+    return [float(part) for part in value.split("-")] if isinstance(value, str) else [float(value)]

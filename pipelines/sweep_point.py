@@ -1,0 +1,72 @@
+"""One point of a sweep: a retriever trained by its settings and scored on the held-out part; the score is kept."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from core.artifacts import content_hash, write_json
+from core.models import locate_model
+from eval.evaluation import evaluate
+from eval.splits import seen_labels
+from pipelines.job import Job
+from pipelines.plan import Plan
+from pipelines.stage_one import StageOne
+from pipelines.stages import Stages
+from pipelines.sweep_results import PointScore
+from pipelines.train_stage import trained_retriever, training_manifest
+from retrieval.text import query_text
+
+MAP_DEPTH = 25
+
+
+def point_score(job: Job, plan: Plan, stages: Stages, *, keep_model: bool) -> PointScore:
+    """Return a point's score: read where it is there, else of a retriever trained now.
+
+    Args:
+        job: The job with the point's settings.
+        plan: What is fitted on, and what is held out to score on.
+        stages: Of the point's own folder.
+        keep_model: Keep the model and the bank's vectors; else they are deleted once scored.
+    """
+
+    def make(path: Path) -> None:
+        told = stages.folder / "training.json"
+        # Written before the model's manifest: where that is found, this is there too.
+        folder = trained_retriever(
+            job,
+            stages,
+            "retriever",
+            plan.fit,
+            report=lambda result: write_json(told, {"effective_negatives": result.effective_negatives}),
+        )
+        one = StageOne(job, locate_model(str(folder)), stages.folder / "bank")
+        evaluation = evaluate(
+            one.dense(plan.queries, top_n=MAP_DEPTH),
+            plan.labels,
+            seen=seen_labels(plan.fit),
+            ks=(MAP_DEPTH,),
+            resamples=job.settings.bootstrap,
+        )
+        effective = json.loads(told.read_text(encoding="utf-8"))["effective_negatives"]
+        write_json(path, PointScore.of(evaluation, effective_negatives=effective).to_json())
+
+    path = stages.artifact("score.json", _made_from(job, plan), make)
+    if not keep_model and not stages.records[-1].reused:
+        # Only what this run made: a model that an earlier run kept stays.
+        for name in ("retriever", "bank"):
+            shutil.rmtree(stages.folder / name)
+    return PointScore(**json.loads(path.read_text(encoding="utf-8")))
+
+
+def _made_from(job: Job, plan: Plan) -> dict[str, Any]:
+    template = job.forms.query
+    asked = [[query.key, query_text(query, template), query.hint, *query.labels] for query in plan.queries]
+    return {
+        **training_manifest(job, plan.fit, ()),
+        "artifact": "sweep score",
+        "validation": content_hash(asked),
+        "explanations": content_hash([[entry.id, entry.explanation] for entry in job.bank]),
+        "index": job.settings.index.model_dump(mode="json"),
+        "bootstrap": job.settings.bootstrap,
+    }
