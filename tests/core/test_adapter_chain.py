@@ -60,20 +60,22 @@ def test_qlora_steps_merges_and_averages(smollm2_folder: Path, eedi: Path, tmp_p
     four_bit = {"quantization_config": nf4_config(torch.float32), "device_map": {"": "cpu"}}
     expected = last_logits(in_float32(adapted(smollm2_folder, one, **four_bit)), asked)
     top = expected.argmax(dim=-1)
+    # Float32 through 30 layers: one and the same merged model differs from itself in float64 by up to 1.1e-3 here.
+    within = 1e-4 * float(expected.abs().max())
     apart = {}
     for into in INTO:
         merged = merge_adapter(smollm2_folder, one, tmp_path / into, into=into, dtype="float32", device="cpu")
         found = last_logits(whole(merged), asked)
         apart[into] = (float((found - expected).abs().max()), float((found.argmax(dim=-1) == top).float().mean()))
         _log.info("merged into %s: logits apart by %.2e, top-1 agrees on %.4f", into, *apart[into])
-    assert apart["dequantised"][0] < 1e-3 and apart["dequantised"][1] == 1.0
+    assert apart["dequantised"][0] < within and apart["dequantised"][1] == 1.0
     assert apart["16bit"][0] > 1.0 and apart["16bit"][1] < 1.0
 
     two, _ = trained(smollm2_folder, ids[3:5], tmp_path / "two", seed=2)
     exact = average_adapters([one, two], tmp_path / "exact", method="concatenate")
     merged = average_adapters([one, two], tmp_path / "m", method="merge", base=smollm2_folder, dtype="float32").folder
     served = last_logits(adapted(smollm2_folder, exact.folder), asked)
-    torch.testing.assert_close(last_logits(whole(merged), asked), served, rtol=0, atol=1e-3)
+    torch.testing.assert_close(last_logits(whole(merged), asked), served, rtol=0, atol=within)
     errors = {
         method: average_adapters([one, two], tmp_path / method, method=method).error for method in ("svd", "factors")
     }
