@@ -28,6 +28,11 @@ def test_only_a_full_disk_is_turned_into_an_error_of_the_user(tmp_path: Path) ->
     told = SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
     with pytest.raises(InputError, match="the disk is full"), full_disk_told(tmp_path / "x"):
         raise told
+    several = shutil.Error([("a", "b", "[Errno 28] No space left on device")])
+    with pytest.raises(InputError, match="the disk is full"), full_disk_told(tmp_path / "x"):
+        raise several
+    with pytest.raises(shutil.Error), full_disk_told(tmp_path / "x"):
+        raise shutil.Error([("a", "b", "[Errno 13] no")])
     with pytest.raises(PermissionError), full_disk_told(tmp_path / "x"):
         raise PermissionError(errno.EACCES, "no")
     with pytest.raises(SafetensorError), full_disk_told(tmp_path / "x"):
