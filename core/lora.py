@@ -162,6 +162,21 @@ def nf4_config(dtype: torch.dtype) -> Any:  # noqa: ANN401 - transformers has no
     )
 
 
+def hold_exactly(model: Any) -> None:  # noqa: ANN401
+    """Keep bitsandbytes from rewriting a 4-bit model on a CPU with AVX512-BF16; nothing elsewhere.
+
+    In evaluation mode it repacks every layer there with its scales in bfloat16, in place, and quantises the scales anew
+    when the weights are asked for: a model that is scored during its training would be trained on, on another base
+    (bitsandbytes 0.50.2: embeddings of a toy decoder moved by 0.005).
+
+    Args:
+        model: A model in memory; changed.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+
+
 def _open_base(folder: Path, *, method: Method, device: str, dtype: torch.dtype) -> Any:  # noqa: ANN401
     import torch
     from transformers import AutoModelForCausalLM
@@ -174,6 +189,7 @@ def _open_base(folder: Path, *, method: Method, device: str, dtype: torch.dtype)
         model = AutoModelForCausalLM.from_pretrained(str(folder), local_files_only=True, **options)
     except (OSError, ValueError) as error:
         raise ModelError(f"{folder}: cannot be opened as a causal language model ({error})") from error
+    hold_exactly(model)
     return model if method == "qlora" else model.to(device)
 
 

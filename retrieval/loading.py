@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from core.device import Dtype, resolve_dtype
 from core.errors import ModelError
-from core.lora import nf4_config
+from core.lora import hold_exactly, nf4_config
 from retrieval.adapted import is_adapter, load_adapter
 from retrieval.last_token import append_end_token
 
@@ -50,6 +50,7 @@ def open_encoder(
         load_adapter(model, folder_or_id, trainable=trainable, dtype=resolve_dtype(dtype, device))
     else:
         model = _load(folder_or_id, revision, pooling, device, dtype, trust_remote_code, four_bit)
+    hold_exactly(model)
     if max_length is not None:
         _limit_length(model, max_length, folder_or_id)
     return model

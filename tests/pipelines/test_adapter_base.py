@@ -57,6 +57,6 @@ def test_an_adapter_is_trained_on_in_its_own_shape(adapter: Path) -> None:
 
     with pytest.raises(ConfigError, match="whose base stays as it is"):
         check()
-    with pytest.raises(ConfigError, match="rank 4 and alpha 8, and is .* came rank 64 and alpha 128"):
+    with pytest.raises(ConfigError, match=r"rank 4 and alpha 8, and is .* came rank 64 and alpha 128"):
         check(method="lora")
     check(method="lora", lora=LoraSettings(rank=4, alpha=8))

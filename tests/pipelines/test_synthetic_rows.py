@@ -26,10 +26,10 @@ def test_rows_from_held_out_questions_are_left_out(tiny_job: Callable[..., Job],
     assert [q.id for q in read_rows(job, tmp_path, fitted)] == [9000, 9001]
     assert [q.id for q in read_rows(job, tmp_path, job.train)] == [9000, 9001, 9002, 9003, 9100]
     (tmp_path / "rows.jsonl").write_text("\n".join(lines[:2]) + "\n{no", encoding="utf-8")
-    with pytest.raises(InputError, match="rows.jsonl, line 3"):
+    with pytest.raises(InputError, match=r"rows\.jsonl, line 3"):
         read_rows(job, tmp_path, fitted)
     (tmp_path / "rows.jsonl").write_text(lines[0], encoding="utf-8")
-    with pytest.raises(InputError, match="4 of the 5 questions .* have no line"):
+    with pytest.raises(InputError, match=r"4 of the 5 questions .* have no line"):
         read_rows(job, tmp_path, fitted)
     (tmp_path / "rows.jsonl").unlink()
     with pytest.raises(InputError, match="there is no such file"):

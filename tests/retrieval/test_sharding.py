@@ -15,7 +15,7 @@ _SCRIPT = """
 import os, sys
 from pathlib import Path
 import torch
-import decoder_toys, test_train
+import decoder_toys, training_toys
 from retrieval.adapted import adapter_weights
 from retrieval.sharding import is_sharded, shard_base
 torch.set_num_threads(1)
@@ -26,8 +26,8 @@ if "sharded" in kind:
     shard_base(model, device="cpu")
 held = sum(getattr(parameter, "to_local", lambda p=parameter: p)().numel() for parameter in model.parameters())
 changes = {"mini_batch_size": 2, "gradient_checkpointing": True} if "cached" in kind else {}
-result = test_train.train(
-    model, Path(sys.argv[2]), epochs=3, batch_size=5, score=test_train.recall_at_1, mine_every=1, **changes
+result = training_toys.train(
+    model, Path(sys.argv[2]), epochs=3, batch_size=5, score=training_toys.recall_at_1, mine_every=1, **changes
 )
 kept = {name: weight.detach() for name, weight in adapter_weights(model).items()}
 torch.save((result, kept, held / whole, is_sharded(model)), Path(sys.argv[2]).with_name("rank" + os.environ["RANK"]))
@@ -42,7 +42,7 @@ def launched(base: Path, folder: Path, kind: str) -> list[tuple]:  # type: ignor
     script = folder / "job.py"
     script.write_text(_SCRIPT, encoding="utf-8")
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    paths = os.pathsep.join(str(path) for path in (root, root / "tests" / "helpers", Path(__file__).parent))
+    paths = os.pathsep.join(str(path) for path in (root, root / "tests" / "helpers"))
     environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
     command = [*launch, str(script), str(base), str(folder / "model"), kind]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)

@@ -12,62 +12,12 @@ import numpy as np
 import pytest
 import torch
 from sentence_transformers import SentenceTransformer
+from training_toys import BANK, PAIRS, KilledError, recall_at_1, train, weights
 
 from core.errors import InputError
-from retrieval.pairs import TrainingPair
-from retrieval.train import TrainingResult, train_retriever
+from retrieval.train import train_retriever
 
 Tiny = Callable[[], SentenceTransformer]
-
-BANK = {
-    3: "adds top and bottom",
-    5: "forgets the sign",
-    8: "swaps left and right",
-    11: "doubles the number",
-    14: "halves the angle",
-    20: "multiplies by 2",
-    21: "divides by the last",
-    30: "squares both numbers",
-}
-NOUNS = ["fraction", "sign", "ratio", "number", "angle"]
-PAIRS = [
-    TrainingPair(
-        query_key=f"{row}_A",
-        query_text=f"what is the {NOUNS[row % 5]} of {row}",
-        hinted_text=f"what is the {NOUNS[row % 5]} of {row} not the first" if row % 2 else None,
-        positive_id=[3, 5, 8, 11, 14][row % 5],
-        other_labels=(20,) if row == 4 else (),
-        weight=0.5 if row == 7 else 1.0,
-    )
-    for row in range(20)
-]
-
-
-def train(model: SentenceTransformer, output: Path, **changes: Any) -> TrainingResult:
-    arguments: dict[str, Any] = {
-        "epochs": 4,
-        "batch_size": 6,
-        "learning_rate": 3e-3,
-        "negatives_per_query": 2,
-        "rank_window": (1, 5),
-        "mine_every": 2,
-        "hint_dropout": 0.5,
-        "progress": False,
-        "seed": 7,
-        **changes,
-    }
-    return train_retriever(model, PAIRS, BANK, output_dir=output, **arguments)
-
-
-def weights(model: SentenceTransformer) -> torch.Tensor:
-    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
-
-
-def recall_at_1(model: SentenceTransformer) -> float:
-    queries = model.encode([pair.query_text for pair in PAIRS], normalize_embeddings=True)
-    bank = model.encode(list(BANK.values()), normalize_embeddings=True)
-    best = (queries @ bank.T).argmax(axis=1)
-    return float(np.mean([list(BANK)[place] == pair.positive_id for place, pair in zip(best, PAIRS, strict=True)]))
 
 
 def test_it_learns_and_leaves_a_plain_folder(tiny: Tiny, tmp_path: Path) -> None:
@@ -101,10 +51,6 @@ def test_equal_seeds_give_equal_weights_and_others_do_not(tiny: Tiny, tmp_path: 
         train(model, tmp_path / str(number), seed=seed, epochs=2)
     assert torch.equal(weights(models[0]), weights(models[1]))
     assert not torch.equal(weights(models[0]), weights(models[2]))
-
-
-class KilledError(Exception):
-    """Stands for a kill in a test."""
 
 
 @pytest.mark.parametrize("checkpoint_every", [None, 3])
@@ -224,11 +170,11 @@ import json, sys
 from pathlib import Path
 import torch
 from sentence_transformers import SentenceTransformer
-import test_train
+import training_toys
 torch.set_num_threads(1)
 model = SentenceTransformer(sys.argv[1], device="cpu")
 slow = lambda model: (__import__("time").sleep(float(sys.argv[3])), 0.5)[1]
-test_train.train(model, Path(sys.argv[2]), epochs=6, checkpoint_every=1, score=slow)
+training_toys.train(model, Path(sys.argv[2]), epochs=6, checkpoint_every=1, score=slow)
 """
 
 
@@ -236,7 +182,11 @@ test_train.train(model, Path(sys.argv[2]), epochs=6, checkpoint_every=1, score=s
 def test_sigkill_at_any_moment(tiny_folder: Path, tmp_path: Path) -> None:
     """A real SIGKILL, several times over, then to the end: the same bytes as a run that was left alone."""
     here = Path(__file__).resolve().parent
-    environment = {**os.environ, "PYTHONPATH": f"{here.parent.parent}{os.pathsep}{here}", "OMP_NUM_THREADS": "1"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{here.parent.parent}{os.pathsep}{here.parent / 'helpers'}",
+        "OMP_NUM_THREADS": "1",
+    }
 
     def start(output: Path, pause: float) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-c", _SCRIPT, str(tiny_folder), str(output), str(pause)]

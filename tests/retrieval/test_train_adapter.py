@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from decoder_toys import adapted, loaded
-from test_train import BANK, PAIRS, KilledError, recall_at_1, train
+from training_toys import BANK, PAIRS, KilledError, recall_at_1, train
 
 from retrieval.adapted import adapter_weights
 from retrieval.train import train_retriever
@@ -85,8 +85,8 @@ def test_factor_b_has_a_rate_of_its_own(tiny_decoder: Path, tmp_path: Path) -> N
         assert largest[ratio] == pytest.approx(1e-3 * ratio, rel=0.01)
         assert max(step for name, step in moved.items() if ".lora_A." in name) <= 1.01e-3
     args = training_arguments(
-        adapted(tiny_decoder).model, tmp_path, epochs=1, batch_size=2, learning_rate=2e-4, lora_b_ratio=16, warmup_ratio=0,
-        weight_decay=0, precision="float32", seed=0, log_every=1,
+        adapted(tiny_decoder).model, tmp_path, epochs=1, batch_size=2, learning_rate=2e-4, lora_b_ratio=16,
+        warmup_ratio=0, weight_decay=0, precision="float32", seed=0, log_every=1,
     )  # fmt: skip
     assert list(args.learning_rate_mapping.values()) == [pytest.approx(3.2e-3)]
 

@@ -56,15 +56,15 @@ import os, sys
 from pathlib import Path
 import torch
 from sentence_transformers import SentenceTransformer
-import test_train
+import training_toys
 torch.set_num_threads(1)
 model = SentenceTransformer(sys.argv[1], device="cpu")
 changes = {"mini_batch_size": 2} if sys.argv[3] == "cached" else {}
-result = test_train.train(
-    model, Path(sys.argv[2]), epochs=4, batch_size=5, score=test_train.recall_at_1, mine_every=1, **changes
+result = training_toys.train(
+    model, Path(sys.argv[2]), epochs=4, batch_size=5, score=training_toys.recall_at_1, mine_every=1, **changes
 )
 rank = os.environ["RANK"]
-torch.save((result, test_train.weights(model)), Path(sys.argv[2]).with_name("rank" + rank))
+torch.save((result, training_toys.weights(model)), Path(sys.argv[2]).with_name("rank" + rank))
 """
 
 
@@ -75,7 +75,11 @@ def test_two_processes_train_one_model(tiny_folder: Path, tmp_path: Path, kind: 
     import torch
 
     here = Path(__file__).resolve().parent
-    environment = {**os.environ, "PYTHONPATH": f"{here.parent.parent}{os.pathsep}{here}", "OMP_NUM_THREADS": "1"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{here.parent.parent}{os.pathsep}{here.parent / 'helpers'}",
+        "OMP_NUM_THREADS": "1",
+    }
     script = tmp_path / "job.py"
     script.write_text(_SCRIPT, encoding="utf-8")
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
