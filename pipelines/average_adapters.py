@@ -90,7 +90,8 @@ def main(arguments: list[str] | None = None) -> None:
     )
     averages.remove()
     sys.stdout.write(
-        f"\nStages:\n{stages.summary()}\n\n{_table(task.adapters, shares, told)}\n{_error(output)}\n\nWritten:\n  {output}\n"
+        f"\nStages:\n{stages.summary()}\n\n{_table(task.adapters, shares, told)}\n{_error(output)}\n\n"
+        f"Written:\n  {output}\n"
     )
 
 
