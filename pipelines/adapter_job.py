@@ -148,12 +148,19 @@ class _Reading:
 
     def check_adapters(self) -> None:
         if self._unread:
-            raise ModelError(self._unread)
+            check_all([self._tell_unread, self._find_named_base])
         if not self._folders:
             raise InputError("expected an adapter's folder, got none; see --help")
         if self._needs_base:
             self.base = base_of(self.adapters, self._options.base, self._options.base_revision)
         check_all([partial(carried, self.adapters), *(partial(one, self.adapters, self.base) for one in self._checks)])
+
+    def _tell_unread(self) -> None:
+        raise ModelError(self._unread)
+
+    def _find_named_base(self) -> None:
+        if self._options.base is not None:
+            locate_model(self._options.base, revision=self._options.base_revision)
 
     def check_output(self) -> None:
         output = self._options.output

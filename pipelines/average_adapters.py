@@ -1,6 +1,7 @@
 """Average LoRA adapters of one base: of what they add, or of their factors; weights by hand, by score, or greedy."""
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -89,9 +90,9 @@ def main(arguments: list[str] | None = None) -> None:
     )
     averages.remove()
     sys.stdout.write(
-        f"\nStages:\n{stages.summary()}\n\n{_table(task.adapters, shares, told)}\n\nWritten:\n  {output}\n"
+        f"\nStages:\n{stages.summary()}\n\n{_table(task.adapters, shares, told)}\n{_error(output)}\n\n"
+        f"Written:\n  {output}\n"
     )
-    sys.stdout.write(f"  {(output / RESULT).read_text(encoding='utf-8')}")
 
 
 def _check(options: argparse.Namespace, adapters: Sequence[TrainedAdapter], base: LocalModel | None) -> None:
@@ -147,6 +148,16 @@ def _table(adapters: Sequence[TrainedAdapter], shares: Sequence[float], told: Av
         alone = "" if score is None or score.alone is None else f"  {score.alone:.4f}"
         lines.append(f"  {name:<{width}}  {share:5.3f}" + ("" if score is None else f"  {score.map25:.4f}{alone}"))
     return "\n".join(lines)
+
+
+def _error(output: Path) -> str:
+    """Say how far the result is from the exact mean of what the adapters add."""
+    told = json.loads((output / RESULT).read_text(encoding="utf-8"))
+    rank = "" if told["rank"] is None else f" at rank {told['rank']}"
+    if told["worst"] is None:
+        return f"  {told['method']}{rank}: the exact mean of what the adapters add"
+    module, worst = told["worst"]
+    return f"  {told['method']}{rank}: {told['error']:.4f} of the exact mean is lost (most in {module}: {worst:.4f})"
 
 
 if __name__ == "__main__":

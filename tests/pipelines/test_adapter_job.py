@@ -93,9 +93,9 @@ def test_faults_of_everything_are_told_at_once(read: Callable[..., AdapterJob], 
     (tmp_path / "out" / "thesis.txt").write_text("x", encoding="utf-8")
     for data in (True, False):
         with pytest.raises(InputError) as caught:
-            read("--set", "nothing=1", data=data)
+            read("--set", "nothing=1", "--base", "/nowhere", data=data)
         said = "\n".join(caught.value.faults)
-        assert "expected a folder with adapter_config.json" in said
+        assert "expected a folder with adapter_config.json" in said and "model '/nowhere': no such folder" in said
         assert "expected a new or empty folder" in said and "nothing: unknown key" in said
 
 
