@@ -136,6 +136,29 @@ def load_adapter_weights(model: "SentenceTransformer", folder: str | Path) -> No
             parameter.copy_(found[name])
 
 
+def save_encoder(model: "SentenceTransformer", folder: str | Path) -> None:
+    """Write an encoder as a plain sentence-transformers folder: whole, or, where it has one, its adapter alone.
+
+    Args:
+        model: The encoder.
+        folder: Where to.
+    """
+    adapter = model.transformers_model.peft_config[_ADAPTER] if has_adapter(model) else None
+    if adapter is None:
+        model.save_pretrained(str(folder), create_model_card=False)
+        return
+    named = adapter.base_model_name_or_path
+    # Told a name that is no folder, peft asks the hub for the base's config, and waits for minutes without a network.
+    adapter.base_model_name_or_path = str(model.transformers_model.name_or_path)
+    try:
+        model.save_pretrained(str(folder), create_model_card=False)
+    finally:
+        adapter.base_model_name_or_path = named
+    path = Path(folder) / CONFIG_NAME
+    told = json.loads(path.read_text(encoding="utf-8")) | {"base_model_name_or_path": named}
+    path.write_text(json.dumps(told, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
 def shrink_adapter(model: "SentenceTransformer", *, base_share: float) -> None:
     """Pull an adapted model back towards its base: its weights become `(1 - base_share) * own + base_share * base`.
 

@@ -52,6 +52,19 @@ def append_end_token(tokenizer: Any, name: str) -> None:  # noqa: ANN401 - trans
         )
 
 
+def read_as_text(transformer: Any) -> None:  # noqa: ANN401 - a module of sentence-transformers
+    """Make a transformer module read texts as they are, whatever chat template its tokenizer has.
+
+    Left alone, sentence-transformers (from 6.0 on) renders every text through it: a system prompt of 27 tokens stands
+    before each of SmolLM2's, and texts that are cut there are all alike. The choice is saved with the module.
+
+    Args:
+        transformer: The module; changed.
+    """
+    transformer.modality_config = {"text": transformer.modality_config["text"]}
+    transformer.input_formatter.supported_modalities = ["text"]
+
+
 def ends_texts(tokenizer: Any, id: int) -> bool:  # noqa: ANN401
     """Say whether a tokenizer ends its texts with token `id`, exactly once, also those that it cuts."""
     for probe in _PROBES:

@@ -8,7 +8,7 @@ from core.device import Dtype, resolve_dtype
 from core.errors import ModelError
 from core.lora import hold_exactly, nf4_config
 from retrieval.adapted import is_adapter, load_adapter
-from retrieval.last_token import append_end_token
+from retrieval.last_token import append_end_token, read_as_text
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -102,6 +102,7 @@ def _load(
             modality_config=_PLAIN_TEXT,
             module_output_name="token_embeddings",
         )
+        read_as_text(transformer)
         if pooling == "last":
             append_end_token(transformer.tokenizer, name)
         pool = PoolingModule(transformer.get_embedding_dimension(), pooling_mode=_POOLING_MODES[pooling])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from core.artifacts import atomic_path, content_hash, sweep_temporaries
 from core.errors import InputError
-from retrieval.adapted import has_adapter, shrink_adapter
+from retrieval.adapted import has_adapter, save_encoder, shrink_adapter
 from retrieval.checkpoints import last_checkpoint, open_workspace, weights_hash
 from retrieval.freeze import freeze, thaw
 from retrieval.mine import BankTexts, MiningRule, bank_embeddings
@@ -229,7 +229,7 @@ def train_retriever(
     model.prompts |= {"query": query_prompt, "document": document_prompt}
     if args.process_index == 0:
         with atomic_path(output_dir) as folder:
-            model.save_pretrained(str(folder), create_model_card=False)
+            save_encoder(model, folder)
         shutil.rmtree(work)
     args.distributed_state.wait_for_everyone()
     return session.progress.result(output_dir, resumed=checkpoint is not None)

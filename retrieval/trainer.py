@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from core.artifacts import atomic_path
 from core.device import resolve_dtype
-from retrieval.adapted import has_adapter, load_adapter_weights
+from retrieval.adapted import has_adapter, load_adapter_weights, save_encoder
 from retrieval.events import SessionEvents
 from retrieval.session import Collator, Session
 from retrieval.sharding import is_sharded
@@ -179,7 +179,7 @@ class TrainerParts(_LibraryTrainer):  # type: ignore[misc]
         """Keep the model as it is as the best one."""
         if self.is_world_process_zero():
             with atomic_path(Path(self.args.output_dir) / BEST_FOLDER) as folder:
-                self.model.save_pretrained(str(folder), create_model_card=False)
+                save_encoder(self.model, folder)
 
     def restore(self, folder: Path) -> None:
         """Load the weights of a saved model into the one in memory."""
@@ -195,7 +195,7 @@ class TrainerParts(_LibraryTrainer):  # type: ignore[misc]
         folder = Path(output_dir or self.args.output_dir)
         folder.mkdir(parents=True, exist_ok=True)
         self.read_meter()
-        self.model.save_pretrained(str(folder), create_model_card=False)
+        save_encoder(self.model, folder)
         self.session.progress.seconds += self.take_seconds()
         self.session.progress.save(folder)
 

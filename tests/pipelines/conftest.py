@@ -272,7 +272,9 @@ def toy_decoder(tmp_path_factory: pytest.TempPathFactory, tiny_bank: tuple[Misco
     backend = Tokenizer(WordLevel({w: n for n, w in enumerate(dict.fromkeys(words))}, unk_token="<|pad|>"))
     backend.pre_tokenizer = Whitespace()
     folder = tmp_path_factory.mktemp("decoder") / "base"
-    PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|end|>", pad_token="<|pad|>").save_pretrained(folder)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|end|>", pad_token="<|pad|>")
+    tokenizer.chat_template = "what is {% for message in messages %}{{ message.content }}{% endfor %} top"
+    tokenizer.save_pretrained(folder)
     torch.manual_seed(2)
     config = LlamaConfig(
         vocab_size=len(words),

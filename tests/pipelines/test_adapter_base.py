@@ -12,13 +12,14 @@ from core.models import locate_model
 from pipelines.adapter_base import adapter_base, base_key, check_method, own_base
 from pipelines.settings import RetrieverSettings, Settings
 from pipelines.training_settings import LoraSettings, TrainingSettings
+from retrieval.adapted import save_encoder
 
 
 @pytest.fixture
 def adapter(toy_decoder: Path, tmp_path: Path) -> Path:
     encoder = adapted(toy_decoder)
     encoder.model.transformers_model.peft_config["default"].revision = locate_model(str(toy_decoder)).revision
-    encoder.model.save_pretrained(str(tmp_path / "a"))
+    save_encoder(encoder.model, tmp_path / "a")
     return tmp_path / "a"
 
 

@@ -67,7 +67,9 @@ def tiny_decoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = ["<|end|>", "<|pad|>", *WORDS, *(str(number) for number in range(20))]
     backend = Tokenizer(WordLevel({word: place for place, word in enumerate(words)}, unk_token="<|pad|>"))
     backend.pre_tokenizer = WhitespaceSplit()
-    PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|end|>", pad_token="<|pad|>").save_pretrained(folder)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|end|>", pad_token="<|pad|>")
+    tokenizer.chat_template = "what is {% for message in messages %}{{ message.content }}{% endfor %} top"
+    tokenizer.save_pretrained(folder)
     torch.manual_seed(2)
     config = LlamaConfig(
         vocab_size=len(words),

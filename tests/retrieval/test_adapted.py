@@ -17,6 +17,7 @@ from retrieval.adapted import (
     is_adapter,
     load_adapter_weights,
     put_adapter,
+    save_encoder,
     shrink_adapter,
 )
 
@@ -53,7 +54,7 @@ def test_the_adapter_is_float32_on_a_bfloat16_base(tiny_decoder: Path, tmp_path:
     put_adapter(encoder.model, SMALL, base_name="x", base_revision=None, seed=0)
     types = {(weight.requires_grad, weight.dtype) for weight in encoder.model.parameters()}
     assert types == {(True, torch.float32), (False, torch.bfloat16)}
-    encoder.model.save_pretrained(str(tmp_path / "a"))
+    save_encoder(encoder.model, tmp_path / "a")
     for trainable, held in ((True, torch.float32), (False, torch.bfloat16)):
         again = SentenceEncoder.load(
             str(tmp_path / "a"), base=tiny_decoder, device="cpu", dtype="bfloat16", trainable=trainable
@@ -66,7 +67,7 @@ def test_a_saved_adapter_is_the_same_model_again(tiny_decoder: Path, tmp_path: P
     encoder = moved(adapted(tiny_decoder, four_bit=four_bit))
     encoder.model.prompts |= {"query": "the ", "document": ""}
     expected = encoder.encode_queries(TEXTS)
-    encoder.model.save_pretrained(str(tmp_path / "a"), create_model_card=False)
+    save_encoder(encoder.model, tmp_path / "a")
     assert is_adapter(tmp_path / "a") and not is_adapter(tiny_decoder)
     files = {path.name for path in (tmp_path / "a").iterdir()}
     assert "adapter_model.safetensors" in files and "model.safetensors" not in files, "the adapter alone is kept"
@@ -121,7 +122,7 @@ def test_a_broken_adapter_is_refused(
     tiny_decoder: Path, tmp_path: Path, harm: Callable[[Path], None], words: str
 ) -> None:
     encoder = adapted(tiny_decoder)
-    encoder.model.save_pretrained(str(tmp_path / "a"))
+    save_encoder(encoder.model, tmp_path / "a")
     harm(tmp_path / "a")
     with pytest.raises(ModelError, match=words):
         load_adapter_weights(encoder.model, tmp_path / "a")

@@ -47,6 +47,33 @@ def test_every_text_ends_with_the_end_token_cut_or_not_saved_or_not(folder: Path
         assert short[:length] == [*plain, end] and batch["attention_mask"][0][0] == 1, "padding stands on the right"
 
 
+@pytest.fixture
+def whole(folder: Path, tmp_path: Path) -> Path:
+    """The model of that tokenizer; for Qwen2.5, whose weights are not here, a tiny one with random weights."""
+    if folder != QWEN:
+        return folder
+    from transformers import Qwen2Config, Qwen2Model
+
+    sizes = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
+    Qwen2Model(Qwen2Config(vocab_size=151_936, num_key_value_heads=1, **sizes)).save_pretrained(tmp_path / "qwen")
+    open_tokenizer(QWEN).save_pretrained(tmp_path / "qwen")
+    return tmp_path / "qwen"
+
+
+def test_texts_are_read_as_they_are_and_not_as_chats(whole: Path, tmp_path: Path) -> None:
+    """Each of these tokenizers has a chat template; the module's choice is saved with it."""
+    plain = open_tokenizer(whole)
+    assert plain.chat_template
+    found = SentenceEncoder.load(str(whole), pooling="last", device="cpu", dtype="float32", max_length=16)
+    found.model.save_pretrained(str(tmp_path / "saved"))
+    again = SentenceEncoder.load(str(tmp_path / "saved"), device="cpu", dtype="float32")
+    for encoder in (found, again):
+        batch = encoder.model.preprocess(["the top", LONG], prompt="Query: ")
+        for ids, mask, text in zip(batch["input_ids"], batch["attention_mask"], ("the top", LONG), strict=True):
+            expected = [*plain(f"Query: {text}")["input_ids"][:15], plain.eos_token_id]
+            assert ids[mask.bool()].tolist() == expected
+
+
 def test_the_end_token_is_what_is_pooled(tiny_decoder: Path) -> None:
     """The embedding is the hidden state over the end token, of a short text, a cut one, and one beside longer ones."""
     import torch

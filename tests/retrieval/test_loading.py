@@ -8,6 +8,7 @@ import pytest
 from decoder_toys import adapted
 
 from core.errors import ModelError
+from retrieval.adapted import save_encoder
 from retrieval.loading import open_encoder
 
 
@@ -16,7 +17,7 @@ def opened(folder: Path, **changed: Any) -> Any:
 
 
 def test_an_adapter_needs_its_base_and_its_pooling(tiny_decoder: Path, tmp_path: Path) -> None:
-    adapted(tiny_decoder).model.save_pretrained(str(tmp_path / "a"))
+    save_encoder(adapted(tiny_decoder).model, tmp_path / "a")
     with pytest.raises(ModelError, match="cannot be loaded without its base"):
         opened(tmp_path / "a")
     assert opened(tmp_path / "a", base=tiny_decoder)[1].pooling_mode == "lasttoken"
