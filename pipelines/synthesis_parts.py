@@ -104,8 +104,8 @@ class SynthesisParts:
             if held <= (least := count_tokens(settings.instruction)):
                 raise InputError(
                     f"the model reads and writes {context} tokens together; synthesis.max_tokens = "
-                    f"{settings.max_tokens} leaves {max(0, held)}, and synthesis.instruction alone takes {least}: lower "
-                    "max_tokens, or use a model with a longer context"
+                    f"{settings.max_tokens} leaves {max(0, held)}, and synthesis.instruction alone takes {least}: "
+                    "lower max_tokens, or use a model with a longer context"
                 )
             logger.info("prompts are kept to %d tokens, which is what the model's %d leave room for", held, context)
             room = held

@@ -57,9 +57,9 @@ How a row is made and checked, in this order; what is rejected is counted with i
 The model is any of: a folder or bundled model that is run here (engine transformers, or an [engines.NAME] table of kind
 vllm), a vLLM server (kind vllm-server), or any OpenAI-compatible endpoint (kind endpoint), e.g. a server of your own:
   --set engines.mine.kind=endpoint --set engines.mine.base_url=http://127.0.0.1:8000/v1 --engine mine
-The key, if it needs one, comes from the environment variable that engines.mine.api_key_env names; engines.mine.concurrency
-requests are in flight. An engine that refuses JSON schemas: --set synthesis.guide=false. --help-config lists every setting;
-those of this job begin with synthesis.
+The key, if it needs one, comes from the environment variable that engines.mine.api_key_env names; at most
+engines.mine.concurrency requests are in flight. For an engine that refuses JSON schemas: --set synthesis.guide=false.
+--help-config lists every setting; those of this job begin with synthesis.
 
 Written to --output:
   questions.csv    the accepted rows in the Eedi schema, and rows.jsonl (misconception, parents, judge's mark a row):

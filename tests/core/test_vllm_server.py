@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 from fake_vllm import FakeVllm, logprobs_of, serving
+from real_vllm import vllm_serving
 
 from core.errors import ModelError
 from core.language_model import ScoringError

@@ -345,7 +345,7 @@ def test_a_real_server_goes_through_the_whole_chain(invoke, tiny_files, tiny_con
     if fault is not None:
         pytest.skip(fault)
     given = ["--misconceptions", tiny_files.misconceptions, "--config", tiny_config, "--limit", 3, "--engine", "mine"]
-    told = [*CHEAP, "synthesis.max_prompt_tokens=500", "synthesis.max_tokens=200", "synthesis.attempts=1"]
+    told = [*CHEAP, "synthesis.max_prompt_tokens=900", "synthesis.max_tokens=200", "synthesis.attempts=1"]
     told += ["synthesis.similar=1", "synthesis.at_most=1", "synthesis.judge.max_tokens=40"]
     with vllm_serving(smollm2_folder, tmp_path / "log.txt") as server:
         for kind, further in (("endpoint", ()), ("vllm-server", ("--model", smollm2_folder))):
@@ -360,7 +360,5 @@ def test_a_real_server_goes_through_the_whole_chain(invoke, tiny_files, tiny_con
             assert summary["total"]["requests"] == len(requests) and not summary["total"]["failed"]
             written = [one for one in requests if one["task"] == "write"]
             # Guided: each text is the form that was asked for, or its beginning.
-            assert all(
-                one["text"].lstrip().startswith('{"subject"') or "subject" in one["text"][:20] for one in written
-            )
+            assert all("subject" in one["text"][:20] for one in written)
             assert all(one["prompt_tokens"] > 100 and one["output_tokens"] > 0 for one in written)
