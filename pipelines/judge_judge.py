@@ -68,12 +68,8 @@ def main(arguments: list[str] | None = None) -> None:
     job = read_job(options, checks=(check_options, check_model))
     chosen = with_options(judge_table(job.settings), options)
     table = job.settings.synthesis
-    queries = [query for query in queries_of(job.train, labelled_only=True) if query.labels[0] in _ids(job)]
-    if len(job.bank) < 2 or not queries:
-        raise InputError(
-            f"expected labelled rows and a bank of at least two entries to swap, came {len(queries)} rows and "
-            f"{len(job.bank)} entries"
-        )
+    if len(job.bank) < 2:
+        raise InputError(f"--misconceptions: expected at least two entries to swap, came {len(job.bank)}")
     near = _neighbours(job, options.near) if options.near else None
     pool = EnginePool()
     try:
@@ -82,7 +78,7 @@ def main(arguments: list[str] | None = None) -> None:
             quality, judged = judge_the_judge(
                 judging(table, {entry.id: entry for entry in job.bank}),
                 asker,
-                queries,
+                queries_of(job.train, labelled_only=True),
                 rows=options.rows or table.judge.check_rows,
                 seed=table.seed,
                 resamples=job.settings.bootstrap,
@@ -103,10 +99,6 @@ def main(arguments: list[str] | None = None) -> None:
 def judge_table(settings: Settings) -> WriterSettings:
     """Return the model that judges: its own table, or the one that writes."""
     return settings.synthesis.judge.writer or settings.synthesis.writer
-
-
-def _ids(job: Job) -> frozenset[int]:
-    return frozenset(entry.id for entry in job.bank)
 
 
 def _neighbours(job: Job, size: int) -> Mapping[int, Sequence[int]]:

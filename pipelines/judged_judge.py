@@ -11,7 +11,7 @@ from eval.auc import Auc, auc
 from eval.groups import question_groups
 from eval.intervals import bootstrap_interval
 from synth.asking import Asker
-from synth.judge import Case, Judgement, Judging, read_judgement, real_cases, swapped_cases
+from synth.judge import CHECK_TASK, Case, Judgement, Judging, read_judgement, real_cases, swapped_cases
 from synth.replies import ReplyError
 
 
@@ -98,7 +98,8 @@ def judge_the_judge(
     cases = [*real, *swapped_cases(real, judging.bank, seed=seed, near=near)]
     # Neighbours on the list: a row's own misconception and its swap share the prompt's beginning.
     order = [place for pair in zip(range(len(real)), range(len(real), len(cases)), strict=True) for place in pair]
-    answers = dict(zip(order, asker.ask(judging.case_requests([cases[place] for place in order])), strict=True))
+    requests = judging.case_requests([cases[place] for place in order], task=CHECK_TASK)
+    answers = dict(zip(order, asker.ask(requests), strict=True))
     judged = []
     for place, case in enumerate(cases):
         judgement, fault = None, ""

@@ -23,6 +23,8 @@ from synth.solving import misconception_text
 from synth.verdicts import Verdict, passed, rejected
 
 TASK = "judge"
+CHECK_TASK = "judge-check"
+"""Requests that judge the judge, told apart in the ledger from those that serve a made row."""
 BELOW = "judged below the threshold"
 CRITERIA = ("follows", "right", "clear", "level")
 JUDGE_INSTRUCTION = (
@@ -119,11 +121,11 @@ class Judging:
         """
         return [self._verdict(asked) for _, asked in zip(rows, answers, strict=True)]
 
-    def case_requests(self, cases: Sequence[Case]) -> list[Request]:
-        """Return one request a case, real or made."""
+    def case_requests(self, cases: Sequence[Case], *, task: str = TASK) -> list[Request]:
+        """Return one request a case, real or made; `task` is its name in the ledger."""
         return [
             Request(
-                task=TASK,
+                task=task,
                 row=case.key,
                 messages=(
                     ChatMessage(role="system", text=self.instruction),

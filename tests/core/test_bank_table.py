@@ -80,3 +80,16 @@ def test_unknown_explanations_are_counted() -> None:
     assert with_explanations(BANK, {9: "x"}) == BANK
     assert unknown_explanations([4, 0], {4: "x"}) == ()
     assert "not used: 2 (7, 9)" in unknown_explanations([4, 0], {9: "x", 7: "y"})[0]
+
+
+def test_explanations_may_name_their_sources(tmp_path: Path) -> None:
+    bank = (
+        Misconception(id=4, name="Adds", explanation="It adds."),
+        Misconception(id=5, name="Takes away"),
+        Misconception(id=6, name="Halves", explanation="It halves, twice."),
+    )
+    path = tmp_path / "explanations.csv"
+    write_explanations(path, bank, sources={4: "llm m ledger 12"})
+    lines = ["MisconceptionId,Explanation,Source", "4,It adds.,llm m ledger 12", '6,"It halves, twice.",']
+    assert path.read_text().splitlines() == lines
+    assert read_explanations([path]) == {4: "It adds.", 6: "It halves, twice."}

@@ -332,7 +332,7 @@ def test_a_small_model_on_the_cpu_goes_through_the_whole_chain(
     assert summary["total"]["requests"] == len(requests) == summary["asked_now"]
     rows = read_lines(tmp_path / "out" / "ledger.jsonl")
     assert {one["key"] for row in rows for one in row["requests"]} == {
-        one["key"] for one in requests if one["task"] != "judge"
+        one["key"] for one in requests if one["task"] != "judge-check"
     }
     assert all(one["error"] is None and one["output_tokens"] > 0 for one in requests)
 
