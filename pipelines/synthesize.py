@@ -69,9 +69,9 @@ Written to --output:
   requests.jsonl   every request to the model with its answer: nothing in it is ever asked again
   summary.json, summary.html
 
-Killed at any moment, the same command goes on; at most one batch of requests is lost. Ask for more (a higher
-synthesis.at_most, a larger --limit) and the rows there are stay. For numbers on folds, give only the folds' training
-questions as --train, or no examples: a row must not train what is measured on one of its parents."""
+Killed at any moment, the same command goes on; at most one batch of requests is lost (of a server's: those in flight).
+Ask for more (a higher synthesis.at_most, a larger --limit) and all that was answered is used again. For numbers on folds,
+give only the folds' training questions as --train, or no examples: a row must not train what is measured on a parent."""
 
 EPILOG = """\
 examples:
