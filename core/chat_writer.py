@@ -4,9 +4,10 @@
 `core.chat_endpoint` writes through any OpenAI-compatible endpoint, which reads messages.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from core.language_model import Generation, TextGenerator
 from core.tokenizer import ChatPart, Role, Tokenizer
@@ -70,6 +71,76 @@ class ChatWriter(Protocol):
     def count_tokens(self, text: str) -> int:
         """Return how many tokens a text takes in a message; where the tokens are not known, an estimate from above."""
         ...
+
+
+@runtime_checkable
+class StreamingChatWriter(ChatWriter, Protocol):
+    """A writer that gives each answer as soon as it is there, so that it can be kept while others are written."""
+
+    def write_each(
+        self,
+        chats: Sequence[Chat],
+        *,
+        max_tokens: int,
+        temperature: float,
+        seed: int,
+        schema: Mapping[str, Any] | None,
+    ) -> Iterator[tuple[int, Generation]]:
+        """Yield (place of the chat, its answer) as answers come; see `ChatWriter.write`."""
+        ...
+
+
+class ConcurrentChatWriter:
+    """A `StreamingChatWriter` over one that answers over a network: so many requests in flight, no waiting for a batch.
+
+    Args:
+        inner: Writes; safe to share between threads.
+        concurrency: Requests in flight at most.
+    """
+
+    def __init__(self, inner: ChatWriter, concurrency: int) -> None:
+        self.inner = inner
+        self._concurrency = concurrency
+
+    def write(
+        self,
+        chats: Sequence[Chat],
+        *,
+        max_tokens: int,
+        temperature: float,
+        seed: int,
+        schema: Mapping[str, Any] | None,
+    ) -> list[Generation]:
+        """See `ChatWriter.write`."""
+        found = dict(self.write_each(chats, max_tokens=max_tokens, temperature=temperature, seed=seed, schema=schema))
+        return [found[place] for place in range(len(chats))]
+
+    def write_each(
+        self,
+        chats: Sequence[Chat],
+        *,
+        max_tokens: int,
+        temperature: float,
+        seed: int,
+        schema: Mapping[str, Any] | None,
+    ) -> Iterator[tuple[int, Generation]]:
+        """See `StreamingChatWriter.write_each`; requests that wait are dropped where the caller stops."""
+
+        def one(chat: Chat) -> Generation:
+            (made,) = self.inner.write([chat], max_tokens=max_tokens, temperature=temperature, seed=seed, schema=schema)
+            return made
+
+        with ThreadPoolExecutor(max_workers=self._concurrency) as pool:
+            waiting = {pool.submit(one, chat): place for place, chat in enumerate(chats)}
+            try:
+                for future in as_completed(waiting):
+                    yield waiting[future], future.result()
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def count_tokens(self, text: str) -> int:
+        """See `ChatWriter.count_tokens`."""
+        return self.inner.count_tokens(text)
 
 
 class TokenChatWriter:

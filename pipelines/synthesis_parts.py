@@ -101,11 +101,11 @@ class SynthesisParts:
         settings = self._settings
         room = settings.max_prompt_tokens
         if context is not None and (held := context - settings.max_tokens - _MARKS) < room:
-            if held <= count_tokens(settings.instruction):
+            if held <= (least := count_tokens(settings.instruction)):
                 raise InputError(
-                    f"the model reads and writes {context} tokens together; synthesis.max_tokens = {settings.max_tokens} "
-                    f"leaves {max(0, held)}, and synthesis.instruction alone takes "
-                    f"{count_tokens(settings.instruction)}: lower max_tokens, or use a model with a longer context"
+                    f"the model reads and writes {context} tokens together; synthesis.max_tokens = "
+                    f"{settings.max_tokens} leaves {max(0, held)}, and synthesis.instruction alone takes {least}: "
+                    "lower max_tokens, or use a model with a longer context"
                 )
             logger.info("prompts are kept to %d tokens, which is what the model's %d leave room for", held, context)
             room = held

@@ -54,11 +54,12 @@ How a row is made and checked, in this order; what is rejected is counted with i
              judge is worth is measured on real rows and told
   duplicate  not the same as another row or a training question, in another form or nearly (embeddings)
 
---help-config lists every setting (those of this job begin with synthesis). The model is any of: a folder or bundled model
-run here (engine transformers, or an [engines.NAME] table of kind vllm),
-a vLLM server (kind vllm-server), or any OpenAI-compatible endpoint (kind endpoint), e.g. a server of your own:
+The model is any of: a folder or bundled model that is run here (engine transformers, or an [engines.NAME] table of kind
+vllm), a vLLM server (kind vllm-server), or any OpenAI-compatible endpoint (kind endpoint), e.g. a server of your own:
   --set engines.mine.kind=endpoint --set engines.mine.base_url=http://127.0.0.1:8000/v1 --engine mine
-The key, if it needs one, comes from the environment variable that engines.mine.api_key_env names.
+The key, if it needs one, comes from the environment variable that engines.mine.api_key_env names; at most
+engines.mine.concurrency requests are in flight. For an engine that refuses JSON schemas: --set synthesis.guide=false.
+--help-config lists every setting; those of this job begin with synthesis.
 
 Written to --output:
   questions.csv    the accepted rows in the Eedi schema, and rows.jsonl (misconception, parents, judge's mark a row):
@@ -68,9 +69,10 @@ Written to --output:
   requests.jsonl   every request to the model with its answer: nothing in it is ever asked again
   summary.json, summary.html
 
-Killed at any moment, the same command goes on; at most one batch of requests is lost. Ask for more (a higher
-synthesis.at_most, a larger --limit) and the rows there are stay. For numbers on folds, give only the folds' training
-questions as --train, or no examples: a row must not train what is measured on one of its parents."""
+Killed at any moment, the same command goes on; at most one batch of requests is lost (of a server's: those in flight).
+Ask for more (a higher synthesis.at_most, a larger --limit) and all that was answered is used again. For numbers on
+folds, give only the folds' training questions as --train, or no examples: a row must not train what is measured on one
+of its parents."""
 
 EPILOG = """\
 examples:

@@ -18,6 +18,8 @@ class WriterSettings(StrictModel):
     )
     revision: str | None = Field(None, description="For a hub id: the 40-digit commit.")
     adapter: str | None = Field(None, description="A LoRA adapter's folder over it; a server has its own name for it.")
-    batch: Annotated[int, Field(ge=1)] = Field(
-        64, description="Requests that are asked together and then kept on disk: what a kill loses at most."
+    batch: Annotated[int, Field(ge=1)] | None = Field(
+        None,
+        description="transformers and vllm: requests that are asked together and then kept on disk, what a kill loses "
+        "at most; null: 8 for transformers, 512 for vllm. Servers: each answer is kept as it comes.",
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 from core.artifacts import folder_hash
 from core.chat_endpoint import EndpointChatWriter
-from core.chat_writer import ChatWriter, TokenChatWriter
+from core.chat_writer import ChatWriter, ConcurrentChatWriter, TokenChatWriter
 from core.errors import ConfigError, InputError, ModelError, UserError, did_you_mean
 from core.http_json import HttpError, JsonClient
 from core.models import LocalModel, locate_model
@@ -153,13 +153,13 @@ def open_writer(chosen: WriterSettings, settings: Settings, pool: EnginePool) ->
     tokenizer = None if model is None else _tokenizer(model)
     if engine.kind == "endpoint":
         endpoint = _endpoint(engine, tokenizer)
-        writer: ChatWriter = endpoint
+        writer: ChatWriter = ConcurrentChatWriter(endpoint, engine.concurrency)
         name, revision = endpoint.model, None
     elif model is None or tokenizer is None:
         raise ConfigError(f"an engine of kind {engine.kind} needs a model")
     elif engine.kind == "vllm-server":
         server, name = _vllm_server(engine)
-        writer, revision = TokenChatWriter(server, tokenizer), None
+        writer, revision = ConcurrentChatWriter(TokenChatWriter(server, tokenizer), engine.concurrency), None
     else:
         adapter = _adapter(chosen)
         key = EngineKey(settings=engine, folder=model.folder, adapter=adapter.folder if adapter else None)
@@ -172,7 +172,7 @@ def open_writer(chosen: WriterSettings, settings: Settings, pool: EnginePool) ->
         model=name,
         revision=revision,
         context=_context(engine, model),
-        batch=chosen.batch,
+        batch=chosen.batch or (512 if engine.kind == "vllm" else 8),
     )
 
 

@@ -2,13 +2,13 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from core.artifacts import content_hash
-from core.chat_writer import ChatMessage, ChatWriter
+from core.chat_writer import ChatMessage, ChatWriter, StreamingChatWriter
 from core.errors import UserError
 from core.language_model import Generation
 from synth.ledger import Asked, Ledger
@@ -52,7 +52,9 @@ class Request:
 
 
 class Asker:
-    """Asks one model, batch by batch, each batch on the disk before the next begins: a kill loses the one under way.
+    """Asks one model; answers are on the disk batch by batch, or one by one where the writer gives them so.
+
+    A kill loses the batch under way; with a `StreamingChatWriter` the requests in flight.
 
     Attributes:
         asked: Requests sent by this object.
@@ -65,8 +67,8 @@ class Asker:
         engine: The kind of engine, for the ledger.
         model: The model's name. It and the revision are part of what an answer depends on, the engine is not.
         revision: The model's commit or content hash; None where a server does not tell.
-        batch: Requests a call of the writer, at least 1.
-        progress: Told how many requests of how many are done, after each batch.
+        batch: Requests a call of the writer, at least 1; a streaming writer gets all at once.
+        progress: Told how many requests of how many are done, as they are kept.
 
     Raises:
         ValueError: `batch` is below 1.
@@ -125,12 +127,12 @@ class Asker:
         done = 0
         for _, group in groupby(waiting.items(), key=lambda item: _settings(item[1])):
             alike = list(group)
-            for first in range(0, len(alike), self._batch):
-                batch = alike[first : first + self._batch]
-                self._ask(batch)
-                done += len(batch)
-                if self._progress is not None:
-                    self._progress(done, len(waiting))
+            size = len(alike) if isinstance(self._writer, StreamingChatWriter) else self._batch
+            for first in range(0, len(alike), size):
+                for kept in self._ask(alike[first : first + size]):
+                    done += kept
+                    if self._progress is not None:
+                        self._progress(done, len(waiting))
         return [self._known(key) for key in keys]
 
     def _known(self, key: str) -> Asked:
@@ -138,28 +140,40 @@ class Asker:
         assert known is not None, "every request was asked or known"
         return known
 
-    def _ask(self, batch: Sequence[tuple[str, Request]]) -> None:
+    def _ask(self, batch: Sequence[tuple[str, Request]]) -> Iterator[int]:
+        """Ask, keep, and yield how many answers were kept."""
         like = batch[0][1]
+        chats = [request.messages for _, request in batch]
         started = time.perf_counter()
-        made = self._writer.write(
-            [request.messages for _, request in batch],
-            max_tokens=like.max_tokens,
-            temperature=like.temperature,
-            seed=like.seed,
-            schema=like.schema,
+        if isinstance(self._writer, StreamingChatWriter):
+            coming = self._writer.write_each(
+                chats, max_tokens=like.max_tokens, temperature=like.temperature, seed=like.seed, schema=like.schema
+            )
+            for place, made in coming:
+                now = time.perf_counter()
+                self._keep([batch[place]], [made], now - started)
+                started = now
+                yield 1
+            return
+        found = self._writer.write(
+            chats, max_tokens=like.max_tokens, temperature=like.temperature, seed=like.seed, schema=like.schema
         )
-        seconds = (time.perf_counter() - started) / len(batch)
+        self._keep(batch, found, time.perf_counter() - started)
+        yield len(batch)
+
+    def _keep(self, batch: Sequence[tuple[str, Request]], found: Sequence[Generation], seconds: float) -> None:
+        each = seconds / len(batch)
         self._ledger.extend(
-            [self._line(key, request, one, seconds) for (key, request), one in zip(batch, made, strict=True)]
+            [self._line(key, request, one, each) for (key, request), one in zip(batch, found, strict=True)]
         )
         self.asked += len(batch)
-        for one in made:
+        for one in found:
             self._failed_in_a_row = 0 if one.error is None else self._failed_in_a_row + 1
         if self._failed_in_a_row >= STOP_AFTER:
             raise AskingError(
-                f"{self._model}: {self._failed_in_a_row} requests in a row failed, the last: {made[-1].error}. What "
+                f"{self._model}: {self._failed_in_a_row} requests in a row failed, the last: {found[-1].error}. What "
                 f"was finished before is kept in {self._ledger.path}: mend the cause (is the server up? does the "
-                "engine take JSON schemas?) and run the same command again"
+                "engine take JSON schemas? else set guide=false) and run the same command again"
             )
 
     def _line(self, key: str, request: Request, made: Generation, seconds: float) -> Asked:

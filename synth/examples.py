@@ -21,7 +21,7 @@ class ExamplePool:
     """
 
     def __init__(self, questions: Sequence[Question], bank: Mapping[int, Misconception], *, seed: int) -> None:
-        without = [question for question in questions if not picture_in(question.text)]
+        without = [question for question in questions if not picture_in(question.text, question.answers)]
         self._seed = seed
         self._all = [
             Example(question=query.question, letter=query.letter, misconception=bank[query.labels[0]])

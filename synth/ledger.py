@@ -30,7 +30,8 @@ class Asked:
         max_tokens: Longest answer asked for.
         prompt_tokens: Tokens read.
         output_tokens: Tokens written.
-        seconds: Its share of the wall time of its batch: the sum over requests is the time spent.
+        seconds: Its share of the wall time of its batch (of requests in flight: the time since the answer before it
+            came): the sum over requests is the time spent.
         text: The answer; empty after an error.
         finish_reason: `stop`, `length` or `error`.
         error: What went wrong; None where nothing did. A request with an error is asked again in a later run.

@@ -4,7 +4,7 @@ How often each rule would reject the 1,495 real Eedi questions is told beside it
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from core.records import LETTERS, Misconception
@@ -117,13 +117,15 @@ def _options(written: Written) -> Verdict | None:
 
 def _picture(written: Written) -> Verdict | None:
     """35 % of the real questions, which have their pictures described."""
-    told = picture_in(written.question)
+    told = picture_in(written.question, written.answers)
     return rejected(PICTURE, detail=told) if told else None
 
 
-def picture_in(text: str) -> str | None:
-    """Return the words of a question that speak of a picture, or None."""
+def picture_in(text: str, answers: Sequence[str] = ()) -> str | None:
+    """Return the words of a question that speak of a picture, or the mark of one among its answers, or None."""
     told = _PICTURE.search(text)
+    if told is None and any("![" in answer for answer in answers):
+        return "an answer is a picture"
     return told.group() if told else None
 
 

@@ -1,6 +1,8 @@
+import threading
+
 import pytest
 
-from core.chat_writer import ChatMessage, TokenChatWriter
+from core.chat_writer import ChatMessage, ConcurrentChatWriter, StreamingChatWriter, TokenChatWriter
 from core.errors import ModelError
 from core.language_model import EngineStats, Generation
 
@@ -56,3 +58,50 @@ def test_a_template_that_refuses_such_a_chat_is_told(make_tokenizer):
 def test_an_unknown_role_is_refused():
     with pytest.raises(ValueError, match="role"):
         ChatMessage(role="tool", text="x")
+
+
+class Gated:
+    """Answers a chat when its gate opens; knows how many wait."""
+
+    def __init__(self, gates):
+        self.gates, self.waiting, self.most, self.lock = gates, 0, 0, threading.Lock()
+
+    def write(self, chats, *, max_tokens, temperature, seed, schema):
+        (chat,) = chats
+        with self.lock:
+            self.waiting += 1
+            self.most = max(self.most, self.waiting)
+        assert self.gates[chat[0].text].wait(10)
+        with self.lock:
+            self.waiting -= 1
+        return [Generation(text=chat[0].text, finish_reason="stop", prompt_tokens=1, output_tokens=seed)]
+
+    def count_tokens(self, text):
+        return 7
+
+
+SETTINGS = {"max_tokens": 1, "temperature": 0.0, "seed": 3, "schema": None}
+
+
+def test_answers_come_as_they_are_ready_and_so_many_are_in_flight():
+    gates = {name: threading.Event() for name in "abcd"}
+    inner = Gated(gates)
+    writer = ConcurrentChatWriter(inner, 2)
+    assert isinstance(writer, StreamingChatWriter) and writer.count_tokens("x") == 7
+    coming = writer.write_each([[ChatMessage(role="user", text=name)] for name in "abcd"], **SETTINGS)
+    gates["b"].set()  # a still waits
+    assert next(coming)[0] == 1
+    for gate in gates.values():
+        gate.set()
+    assert sorted(place for place, _ in coming) == [0, 2, 3] and inner.most == 2
+
+
+def test_in_one_piece_they_stand_in_order():
+    gates = {name: threading.Event() for name in "abc"}
+    for gate in gates.values():
+        gate.set()
+    chats = [[ChatMessage(role="user", text=name)] for name in "abc"]
+    made = ConcurrentChatWriter(Gated(gates), 3).write(chats, **SETTINGS)
+    assert [one.text for one in made] == ["a", "b", "c"] and made[0].output_tokens == 3
+    assert ConcurrentChatWriter(Gated({}), 3).write([], **SETTINGS) == []
+    assert not isinstance(TokenChatWriter(Recording(), None), StreamingChatWriter)

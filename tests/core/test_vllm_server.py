@@ -1,20 +1,15 @@
-import contextlib
 import json
 import math
 import os
 import signal
-import socket
-import subprocess
-import sys
 import time
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from fake_vllm import FakeVllm, logprobs_of, serving
+from real_vllm import vllm_serving
 
 from core.errors import ModelError
-from core.http_json import HttpError, JsonClient
 from core.language_model import ScoringError
 from core.vllm_requests import START_UP_FLAGS
 from core.vllm_server import VllmServer
@@ -219,36 +214,10 @@ def test_an_answer_that_is_none_is_a_failed_text():
 @pytest.fixture(scope="module")
 def real_server(needs_vllm, smollm2_folder, real_adapter, tmp_path_factory):
     """A real server that is started with an adapter and, for the masked path, with the flags of an old vLLM."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(smollm2_folder)]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--served-model-name", "base", "--dtype", "float32"]
-    command += ["--enforce-eager", "--max-model-len", "2048", "--enable-prompt-tokens-details"]
-    command += ["--enable-lora", "--max-lora-rank", "8", "--lora-modules", f"adapter={real_adapter}"]
-    command += ["--structured-outputs-config", '{"backend": "xgrammar", "disable_any_whitespace": true}']
-    command += [*START_UP_FLAGS.format(count=64).split()]
-    fixed = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "TORCHDYNAMO_DISABLE": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
-    environment = {**os.environ, **fixed, "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
-    told = tmp_path_factory.mktemp("server") / "log.txt"
-    with told.open("w") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
-    url = f"http://127.0.0.1:{port}/v1"
-    client = JsonClient(url, retries=0, timeout_seconds=5)
-    deadline = time.monotonic() + 240
-    while True:
-        try:
-            client.get("models")
-            break
-        except HttpError:
-            if process.poll() is not None or time.monotonic() > deadline:
-                os.killpg(process.pid, signal.SIGKILL)
-                raise AssertionError(f"the server did not start:\n{told.read_text()[-3000:]}") from None
-            time.sleep(0.5)
-    yield SimpleNamespace(url=url, process=process)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait(20)
+    flags = ["--enable-prompt-tokens-details", *START_UP_FLAGS.format(count=64).split()]
+    flags += ["--enable-lora", "--max-lora-rank", "8", "--lora-modules", f"adapter={real_adapter}"]
+    with vllm_serving(smollm2_folder, tmp_path_factory.mktemp("server") / "log.txt", *flags) as server:
+        yield server
 
 
 @pytest.mark.vllm

@@ -42,6 +42,11 @@ def test_what_does_not_fit_together_is_refused(tmp_path):
         open_engine(settings(), None)
 
 
+def test_an_endpoint_scores_nothing():
+    with pytest.raises(ConfigError, match="writes texts and scores nothing"):
+        open_engine(settings(kind="endpoint", base_url="http://127.0.0.1:9/v1"), None)
+
+
 def test_a_missing_vllm_is_told_before_any_cost(monkeypatch):
     monkeypatch.setattr("pipelines.engines.vllm_fault", lambda: "vLLM is not installed")
     assert engine_faults("gpu", settings(kind="vllm")) == ["engines.gpu: vLLM is not installed"]

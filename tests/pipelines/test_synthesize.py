@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 from fake_chat import FakeChat
 from fake_vllm import serving
+from real_vllm import vllm_serving
 from scripted_writer import question
 from teaching import marks, refuses, solved, task_of, teach, wanted
 
 from core.records import Misconception
 from core.tables import read_questions, write_misconceptions, write_questions
+from core.vllm_engine import vllm_fault
 from pipelines.synthesize import main
 from synth import asking
 
@@ -157,6 +159,19 @@ def test_a_failed_request_is_asked_again_in_the_next_run(arguments, invoke, tmp_
     assert sum(one["error"] is not None for one in requests) == 1 and len(requests) == before + 4
 
 
+def test_a_schema_that_the_engine_cannot_guide_is_counted_and_can_be_left_out(arguments, invoke, tmp_path):
+    refused = (400, {}, {"error": {"message": "response_format is not supported"}})
+    fake = FakeChat(write=teach)
+    with serving(fake):
+        answer = fake.answer
+        fake.answer = lambda body: refused if "response_format" in body else answer(body)
+        done = invoke(main, *arguments(fake.url, "synthesis.attempts=1", "synthesis.judge.check_rows=0"))
+        assert done.returncode == 0 and reasons(tmp_path / "out") == {"parse: request failed": 3}
+        lines = read_lines(tmp_path / "out" / "ledger.jsonl")
+        assert all("response_format is not supported" in line["detail"] for line in lines)
+        assert "3 accepted" in invoke(main, *arguments(fake.url, "synthesis.guide=false")).stdout
+
+
 def test_a_server_that_dies_is_a_clear_error_and_loses_nothing(arguments, invoke, tmp_path, monkeypatch):
     monkeypatch.setattr(asking, "STOP_AFTER", 4)
     alive = []
@@ -166,7 +181,7 @@ def test_a_server_that_dies_is_a_clear_error_and_loses_nothing(arguments, invoke
         return teach(body)
 
     fake = FakeChat(write=write)
-    small = ("synthesis.writer.batch=2", "engines.mine.concurrency=1")
+    small = ("engines.mine.concurrency=1",)
     with serving(fake):
         answer = fake.answer
         fake.answer = lambda body: answer(body) if len(alive) < 5 else refuses(503)
@@ -206,8 +221,8 @@ def test_a_full_disk_is_told_and_the_next_run_goes_on(arguments, invoke, tmp_pat
 
 @pytest.mark.slow
 def test_killed_half_way_it_goes_on_and_asks_nothing_twice(arguments, pipeline_process, tmp_path):
-    """kill -9 while the model writes: a batch of two is all that is lost."""
-    small = ("synthesis.writer.batch=2", "engines.mine.concurrency=1", "synthesis.judge.check_rows=0")
+    """kill -9 while the model writes: the two requests in flight are all that is lost."""
+    small = ("engines.mine.concurrency=2", "synthesis.judge.check_rows=0")
 
     def slow(body):
         time.sleep(0.15)
@@ -227,7 +242,7 @@ def test_killed_half_way_it_goes_on_and_asks_nothing_twice(arguments, pipeline_p
         process.wait()
         kept = [one["key"] for one in map(json.loads, requests.read_text(encoding="utf-8").splitlines())]
         seen = len(fake.asked)
-        assert seen - len(kept) <= 2
+        assert seen - len(kept) <= 2 + 1  # and one whose answer was on its way to the disk
         again = subprocess.run(
             pipeline_process("synthesize", *arguments(fake.url, *small, limit=6)).command,
             env=started.environment,
@@ -320,3 +335,31 @@ def test_a_small_model_on_the_cpu_goes_through_the_whole_chain(
         one["key"] for one in requests if one["task"] != "judge-check"
     }
     assert all(one["error"] is None and one["output_tokens"] > 0 for one in requests)
+
+
+@pytest.mark.slow
+@pytest.mark.vllm
+def test_a_real_server_goes_through_the_whole_chain(invoke, tiny_files, tiny_config, tmp_path, smollm2_folder):
+    """The same over HTTP, guided by the schema: as chats by an endpoint, as tokens by a vLLM server."""
+    fault = vllm_fault()
+    if fault is not None:
+        pytest.skip(fault)
+    given = ["--misconceptions", tiny_files.misconceptions, "--config", tiny_config, "--limit", 2, "--engine", "mine"]
+    told = [*CHEAP, "synthesis.max_prompt_tokens=900", "synthesis.max_tokens=60", "synthesis.attempts=1"]
+    told += ["synthesis.similar=1", "synthesis.at_most=1", "synthesis.judge.max_tokens=40"]
+    with vllm_serving(smollm2_folder, tmp_path / "log.txt") as server:
+        for kind, further in (("endpoint", ()), ("vllm-server", ("--model", smollm2_folder))):
+            out = tmp_path / kind
+            engine = [f"engines.mine.kind={kind}", f"engines.mine.base_url={server.url}"]
+            engine += ["engines.mine.retries=0", "engines.mine.timeout_seconds=900"]  # a busy machine writes 1 token/s
+            settings = [part for value in (*told, *engine) for part in ("--set", value)]
+            done = invoke(main, *given, "--output", out, *further, *settings)
+            assert done.returncode == 0, done.stderr
+            summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
+            assert summary["attempts"] == summary["accepted"] + sum(summary["rejected"].values()) == 2
+            requests = read_lines(out / "requests.jsonl")
+            assert summary["total"]["requests"] == len(requests) and not summary["total"]["failed"]
+            written = [one for one in requests if one["task"] == "write"]
+            # Guided: each text is the form that was asked for, or its beginning.
+            assert all("subject" in one["text"][:20] for one in written)
+            assert all(one["prompt_tokens"] > 100 and one["output_tokens"] > 0 for one in written)

@@ -6,7 +6,7 @@ from fake_chat import FakeChat
 from fake_vllm import FakeVllm, serving
 
 from core.chat_endpoint import EndpointChatWriter
-from core.chat_writer import ChatMessage, TokenChatWriter
+from core.chat_writer import ChatMessage, ConcurrentChatWriter, TokenChatWriter
 from core.errors import ConfigError, InputError, ModelError
 from pipelines.cli import parse_arguments, parser
 from pipelines.engine_pool import EnginePool
@@ -32,7 +32,7 @@ def pool():
 
 def test_a_local_model_writes_through_the_ledger(tiny_lm, pool, tmp_path):
     made = open_writer(WriterSettings(model=str(tiny_lm)), settings(), pool)
-    assert (made.engine, made.model, made.context, made.batch) == ("transformers", str(tiny_lm), 8192, 64)
+    assert (made.engine, made.model, made.context, made.batch) == ("transformers", str(tiny_lm), 8192, 8)
     assert made.revision is not None and made.revision.startswith("sha256:")
     assert not pool.opening_seconds and made.writer.count_tokens("Yes") == 1  # nothing is loaded to count
     request = Request(task="t", row="r", messages=CHAT, max_tokens=3)
@@ -45,7 +45,9 @@ def test_a_local_model_writes_through_the_ledger(tiny_lm, pool, tmp_path):
 
 def test_a_shorter_context_comes_from_the_engine(tiny_lm, pool):
     table = settings(kind="vllm", max_model_len=500)
-    assert open_writer(WriterSettings(model=str(tiny_lm), engine="mine"), table, pool).context == 500
+    made = open_writer(WriterSettings(model=str(tiny_lm), engine="mine"), table, pool)
+    assert (made.context, made.batch) == (500, 512)
+    assert open_writer(WriterSettings(model=str(tiny_lm), engine="mine", batch=3), table, pool).batch == 3
 
 
 def test_an_endpoint_writes_without_a_model_here(pool):
@@ -53,7 +55,7 @@ def test_an_endpoint_writes_without_a_model_here(pool):
         table = settings(kind="endpoint", base_url=fake.url, max_model_len=900)
         check_writer("w", WriterSettings(engine="mine"), table)
         made = open_writer(WriterSettings(engine="mine"), table, pool)
-        assert isinstance(made.writer, EndpointChatWriter)
+        assert isinstance(made.writer, ConcurrentChatWriter) and isinstance(made.writer.inner, EndpointChatWriter)
         assert (made.engine, made.model, made.revision, made.context) == ("endpoint", "served", None, 900)
         (text,) = made.writer.write([CHAT], max_tokens=5, temperature=0, seed=0, schema=None)
         assert text.text == "SAY YES"
@@ -79,7 +81,7 @@ def test_a_vllm_server_gets_tokens_and_needs_no_flags_to_write(tiny_lm, pool):
         check_writer("w", chosen, table)
         assert not fake.asked
         made = open_writer(chosen, table, pool)
-        assert isinstance(made.writer, TokenChatWriter) and (made.model, made.revision) == ("base", None)
+        assert isinstance(made.writer.inner, TokenChatWriter) and (made.model, made.revision) == ("base", None)
         made.writer.write([CHAT], max_tokens=5, temperature=0, seed=0, schema={"type": "object"})
         assert fake.asked[-1]["prompt"][:1] == [1] and fake.asked[-1]["response_format"]["type"] == "json_schema"
 

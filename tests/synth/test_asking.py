@@ -160,3 +160,37 @@ def test_a_batch_of_none_is_refused_and_a_full_disk_passes_through(ledger, monke
     monkeypatch.setattr(ledger, "extend", full)
     with pytest.raises(InputError, match="full"):
         asker(ScriptedWriter(echo), ledger).ask([request("a")])
+
+
+def test_a_streaming_writer_loses_only_what_is_in_flight(ledger, tmp_path):
+    """Each answer is on the disk before the next is waited for."""
+    count = 0
+
+    class Streaming(ScriptedWriter):
+        def write_each(self, chats, **settings):
+            nonlocal count
+            for place in reversed(range(len(chats))):
+                count += 1
+                if count == 4:
+                    raise KilledError
+                yield place, self.write([chats[place]], **settings)[0]
+
+    requests = [request(str(n)) for n in range(6)]
+    told = []
+    with pytest.raises(KilledError):
+        asker(Streaming(echo), ledger, progress=lambda *done: told.append(done)).ask(requests)
+    assert told == [(1, 6), (2, 6), (3, 6)]
+    assert [(asked.row, asked.text) for asked in ledger] == [("5", "ASK 5"), ("4", "ASK 4"), ("3", "ASK 3")]
+    found = asker(Streaming(echo), ledger).ask(requests)
+    assert [asked.text for asked in found] == [f"ASK {n}" for n in range(6)] and len(ledger) == 6
+
+
+def test_the_time_of_streamed_answers_adds_up_to_what_passed(ledger, monkeypatch):
+    class Streaming(ScriptedWriter):
+        def write_each(self, chats, **settings):
+            yield from enumerate(self.write(chats, **settings))
+
+    clock = iter([10.0, 13.0, 14.0])
+    monkeypatch.setattr(asking.time, "perf_counter", lambda: next(clock))
+    found = asker(Streaming(echo), ledger).ask([request("a"), request("b")])
+    assert [asked.seconds for asked in found] == [3.0, 1.0]

@@ -16,6 +16,8 @@ def ids(examples):
 
 
 def test_pictures_are_left_out_unless_there_is_nothing_else():
+    drawn = made_question(id=90, text="Which one?", answers=("![a]()", "b", "c", "d"))
+    assert len(pool((*QUESTIONS, drawn))) == 12
     assert len(pool()) == 12 and len(pool(PICTURES)) == 3 and len(pool([])) == 0
     assert len(pool([made_question(label=99)])) == 0  # its label is not in the bank
 

@@ -82,7 +82,7 @@ def test_a_long_prompt_loses_examples_then_similar_ones_and_never_its_task():
             assert built.examples[0].question.id == 6  # the last is the most useful
     assert sizes[bare] == (0, 0) and sizes[bare + 119] == (2, 2)
     assert list(dict.fromkeys(sizes.values())) == [(0, 0), (0, 1), (0, 2), (1, 2), (2, 2)]
-    with pytest.raises(InputError, match="misconception 2: .* 1 tokens more.*max_prompt_tokens"):
+    with pytest.raises(InputError, match=r"misconception 2: .* 1 tokens more.*max_prompt_tokens"):
         prompter(max_tokens=bare - 1).build(parts)
 
 
