@@ -7,6 +7,7 @@ from typing import Any
 from listwise_inputs import read_work
 from lora_counts import matrices_of, padded_tokens, step_operations
 from lora_timing import Timed, padded, timed_steps
+from rerank.training_batches import training_batches
 
 from core.device import resolve_dtype
 from core.lora import PRESETS, open_trainable
@@ -16,7 +17,6 @@ from rerank.lm_step import LanguageModelStepper, micro_batches
 from rerank.lm_tasks import Task
 from rerank.processes import Processes
 from rerank.prompts import ListwisePrompter, PromptTemplate
-from rerank.training_batches import training_batches
 from retrieval.text import simplify_latex
 
 DECAY, NORM, SEED = 0.01, 1.0, 0
