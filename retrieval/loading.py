@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
 Pooling = Literal["model", "mean", "cls", "last"]
 _POOLING_MODES: dict[Pooling, str] = {"mean": "mean", "cls": "cls", "last": "lasttoken"}
-# Left to itself the library (6.x) puts every text into the chat template of a tokenizer that has one: a system prompt
-# and chat marks around each bank entry, and a line end as its last token.
-_PLAIN_TEXT = {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}
 
 
 def open_encoder(
@@ -99,8 +96,6 @@ def _load(
             model_kwargs={**weights, **origin},
             processor_kwargs=origin,
             config_kwargs=origin,
-            modality_config=_PLAIN_TEXT,
-            module_output_name="token_embeddings",
         )
         read_as_text(transformer)
         if pooling == "last":
