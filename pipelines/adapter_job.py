@@ -188,6 +188,10 @@ class _Reading:
             changes["table"] = self._options.table
         base = self._options.base or (self.adapters[0].adapter.base_name if self.adapters else None)
         settings = settings.model_copy(update={"lm_training": settings.lm_training.model_copy(update=changes)})
+        if self._options.base and self.adapters and self.adapters[0].adapter.is_encoder:
+            # Retrievers' adapters are measured on the base that is named, too.
+            own = settings.retriever.model_copy(update={"base": self._options.base})
+            return settings.model_copy(update={"retriever": own})
         return adjusted_for_language_model(settings, base or None)
 
     def _scoring_table(self, settings: Settings) -> RerankerSettings:

@@ -82,10 +82,10 @@ def base_of(adapters: Sequence[TrainedAdapter], named: str | None, revision: str
 
 
 def carried(adapters: Sequence[TrainedAdapter]) -> dict[str, Any]:
-    """Return what a result's manifest takes over: how its texts are written, and which questions it knows.
+    """Return what a result's manifest takes over: its texts, the form of its base, and which questions it knows.
 
     Raises:
-        InputError: The adapters were trained with other texts or prompts.
+        InputError: The adapters were trained with other texts or prompts, or on other forms of the base.
     """
     known = [one for one in adapters if one.manifest]
     found: dict[str, Any] = {}
@@ -97,6 +97,14 @@ def carried(adapters: Sequence[TrainedAdapter]) -> dict[str, Any]:
                 "answer different questions, and their average answers none"
             )
         found.update({key: value for value in values[:1]})  # noqa: B035 - at most one
+    methods = {method for one in known if (method := _method(one)) is not None}
+    if len(methods) > 1:
+        raise InputError(
+            f"adapters {', '.join(one.model.name for one in known)}: were trained by {' and '.join(sorted(methods))}: "
+            "on the base in 16 bits and on its 4-bit form, which are two models; deltas of two models have no mean"
+        )
+    # Without it nobody could tell on which form of the base an average is to be put.
+    found.update({"training": {"method": method} for method in methods})  # noqa: B035 - at most one
     for key in ("fitted_on", "scored_on"):
         found[key] = sorted({mark for one in known for mark in one.manifest.get(key) or ()})
     return found
@@ -114,5 +122,11 @@ def method_of(adapters: Sequence[TrainedAdapter], otherwise: str) -> str:
         adapters: Their manifests tell.
         otherwise: The config's method, for adapters whose manifests do not.
     """
-    told = {(one.manifest.get("training") or {}).get("method") for one in adapters} - {None}
+    told = {_method(one) for one in adapters} - {None}
     return "qlora" if "qlora" in (told or {otherwise}) else "lora"
+
+
+def _method(one: TrainedAdapter) -> str | None:
+    training = one.manifest.get("training")
+    method = training.get("method") if isinstance(training, dict) else None
+    return None if method is None else str(method)

@@ -11,14 +11,19 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from adapter_toys import toy_adapter
+from adapter_toys import randomise, toy_adapter
+from decoder_toys import adapted
 
 from core.adapters import read_adapter
 from core.artifacts import folder_hash, read_manifest, write_manifest
+from core.models import locate_model
 from pipelines import average_adapters, held_out_scores
+from pipelines.adapter_base import adapter_base
 from pipelines.held_out_scores import Candidate, HeldOutScore, HeldOutScores
 from pipelines.job import Job, fingerprints
 from pipelines.plan import make_plan
+from pipelines.settings import RetrieverSettings
+from retrieval.adapted import save_encoder
 
 Invoke = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -172,6 +177,32 @@ def test_singles_and_average_are_measured(
     assert not list((tmp_path / "average.work").glob("average-*"))
     again = invoke(average_adapters.main, *measured(output))
     assert again.returncode == 0 and "made in" not in again.stderr
+
+
+def test_retrievers_of_a_4_bit_base_are_measured_and_served_on_it(
+    tiny_files: Files, tiny_config: Path, toy_decoder: Path, invoke: Invoke, tmp_path: Path
+) -> None:
+    """Their average too: its manifest says so. The base has moved, and --base says where to."""
+    pytest.importorskip("bitsandbytes")
+    made_from = {"revision": locate_model(str(toy_decoder)).revision, "training": {"method": "qlora"}}
+    folders = [tmp_path / f"fold{seed}" for seed in (1, 2)]
+    for seed, folder in enumerate(folders, start=1):
+        encoder = adapted(toy_decoder, four_bit=True, seed=seed)
+        randomise(encoder.model, seed)
+        encoder.model.transformers_model.peft_config["default"].base_model_name_or_path = "/gone"
+        encoder.model.transformers_model.peft_config["default"].revision = made_from["revision"]
+        save_encoder(encoder.model, folder)
+        write_manifest(folder, made_from)
+    data = ["--train", tiny_files.train, "--misconceptions", tiny_files.misconceptions, "--config", tiny_config]
+    output = tmp_path / "average"
+    given = ["--adapters", *folders, "--base", toy_decoder, *data, "--output", output]
+    done = invoke(average_adapters.main, *given)
+    assert done.returncode == 0, done.stderr
+    manifest = read_manifest(output)
+    assert manifest is not None and len(manifest["scores"]["singles"]) == 2
+    assert manifest["training"] == {"method": "qlora"}
+    found = adapter_base(output, RetrieverSettings(base=str(toy_decoder)))
+    assert found is not None and found.four_bit
 
 
 @pytest.mark.slow

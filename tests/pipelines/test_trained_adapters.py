@@ -63,3 +63,11 @@ def test_the_method_is_told_by_manifests_or_else_by_the_config(pair: list[Path])
     assert method_of(open_adapters(pair), "qlora") == "lora"
     write_manifest(pair[1], {"training": {"method": "qlora"}})
     assert method_of(open_adapters(pair), "lora") == "qlora"
+
+
+def test_a_result_says_on_which_form_of_the_base_it_stands(pair: list[Path]) -> None:
+    write_manifest(pair[0], {"training": {"method": "qlora", "epochs": 3}})
+    assert carried(open_adapters(pair))["training"] == {"method": "qlora"}
+    write_manifest(pair[1], {"training": {"method": "lora"}})
+    with pytest.raises(InputError, match="were trained by lora and qlora: on the base in 16 bits and on its 4-bit"):
+        carried(open_adapters(pair))
