@@ -6,6 +6,7 @@ checkpoints and saving know nothing of it.
 """
 
 import os
+from functools import cache
 from typing import TYPE_CHECKING
 
 from core.errors import ModelError
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
 _ASKED = "ACCELERATE_USE_FSDP"
 
 
+@cache
 def take_fsdp_request() -> bool:
     """Say whether `accelerate launch --use_fsdp` started this process, and take the request over.
 
     accelerate's own way shards everything at once, adapter and base in one type, and knows nothing of mining. It must
-    not see its variable when a model is opened.
+    not see its variable when a model is opened. The answer holds for the whole process: a training in stages and a
+    sweep open one model after the other.
     """
     return os.environ.pop(_ASKED, "false").lower() in ("1", "true", "yes")
 

@@ -79,6 +79,11 @@ def test_what_cannot_be_sharded_is_refused(tiny_decoder: Path) -> None:
         shard_base(adapted(tiny_decoder, four_bit=True).model, device="cpu")
 
 
-def test_the_launchers_request_is_taken_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_launchers_request_is_taken_away_and_holds_for_every_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
-    assert [take_fsdp_request(), take_fsdp_request()] == [True, False]
+    take_fsdp_request.cache_clear()
+    try:
+        assert [take_fsdp_request(), take_fsdp_request()] == [True, True]
+        assert "ACCELERATE_USE_FSDP" not in os.environ
+    finally:
+        take_fsdp_request.cache_clear()
