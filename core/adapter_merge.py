@@ -205,6 +205,7 @@ def _rounded(
     """Load the base in 4 bits as training does; return what gives each rounded weight, by its stored name."""
     from bitsandbytes.functional import dequantize_4bit
     from bitsandbytes.nn import Linear4bit
+    from safetensors import SafetensorError
     from transformers import AutoModel, AutoModelForCausalLM
 
     opener = AutoModel if as_encoder else AutoModelForCausalLM
@@ -217,7 +218,7 @@ def _rounded(
             local_files_only=True,
             use_safetensors=True,
         )
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, ValueError, ImportError, SafetensorError) as error:
         raise ModelError(f"{base}: cannot be opened in 4 bits ({error})") from error
     layers = {name: module for name, module in model.named_modules() if isinstance(module, Linear4bit)}
     if not layers:

@@ -179,6 +179,7 @@ def hold_exactly(model: Any) -> None:  # noqa: ANN401
 
 def _open_base(folder: Path, *, method: Method, device: str, dtype: torch.dtype) -> Any:  # noqa: ANN401
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
     options: dict[str, Any] = {"dtype": torch.float32 if method == "full" else dtype}
@@ -187,7 +188,7 @@ def _open_base(folder: Path, *, method: Method, device: str, dtype: torch.dtype)
         options["device_map"] = {"": device}
     try:
         model = AutoModelForCausalLM.from_pretrained(str(folder), local_files_only=True, **options)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise ModelError(f"{folder}: cannot be opened as a causal language model ({error})") from error
     hold_exactly(model)
     return model if method == "qlora" else model.to(device)

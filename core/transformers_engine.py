@@ -18,7 +18,7 @@ from core.language_model import (
     check_prompts,
     label_scores,
 )
-from core.lora import nf4_config
+from core.lora import hold_exactly, nf4_config
 from core.next_token import length_batches, next_token_logits
 from core.transformers_text import continue_prompts
 
@@ -74,6 +74,7 @@ class TransformersEngine:
             ConfigError: The device or dtype cannot be had.
             ModelError: The folder or the adapter cannot be loaded.
         """
+        from safetensors import SafetensorError
         from transformers import AutoModelForCausalLM
 
         place = resolve_device(device)
@@ -85,10 +86,11 @@ class TransformersEngine:
             model = AutoModelForCausalLM.from_pretrained(
                 folder, dtype=floats, device_map={"": place}, local_files_only=True, use_safetensors=True, **options
             )
-        except (OSError, ValueError, ImportError) as error:
+        except (OSError, ValueError, ImportError, SafetensorError) as error:
             raise ModelError(f"{folder}: no causal language model that transformers can open ({error})") from error
         if adapter is not None:
             model = _with_adapter(model, adapter)
+        hold_exactly(model)
         return cls(model, folder=folder, batch_tokens=batch_tokens)
 
     @property

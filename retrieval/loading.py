@@ -77,6 +77,7 @@ def _load(
     trust_remote_code: bool,
     four_bit: bool,
 ) -> "SentenceTransformer":
+    from safetensors import SafetensorError
     from sentence_transformers import SentenceTransformer
 
     weights: dict[str, Any] = {"dtype": resolve_dtype(dtype, device), "use_safetensors": True}
@@ -102,7 +103,7 @@ def _load(
             append_end_token(transformer.tokenizer, name)
         pool = PoolingModule(transformer.get_embedding_dimension(), pooling_mode=_POOLING_MODES[pooling])
         return SentenceTransformer(modules=[transformer, pool, Normalize()], device=device)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise ModelError(
             f"model '{name}': cannot be loaded as a sentence encoder ({type(error).__name__}: {error}). Expected a "
             "folder with config.json, a tokenizer and *.safetensors weights."

@@ -1,6 +1,7 @@
 """Opening models for training: what is trained, in which type, and that what is saved is what was trained."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +192,10 @@ def test_qlora_steps_on_a_cpu(base: Path, tmp_path: Path) -> None:
 def test_what_is_missing_is_named(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ModelError, match="cannot be opened as a causal language model"):
         opened(tmp_path)
+    torn = shutil.copytree(base, tmp_path / "torn")
+    (torn / "model.safetensors").write_bytes((base / "model.safetensors").read_bytes()[:-100])
+    with pytest.raises(ModelError, match=r"torn: cannot be opened as a causal language model .*not fully covered"):
+        opened(torn)
     monkeypatch.setattr(lora, "find_spec", lambda name: None)
     with pytest.raises(ModelError, match="training by lora needs the package peft; install the extra `train`"):
         opened(base)

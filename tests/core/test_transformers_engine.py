@@ -178,7 +178,11 @@ def test_a_folder_that_is_no_language_model(tmp_path, tiny_lm):
         TransformersEngine.load(tmp_path, device="cpu")
     bare = tmp_path / "bare"
     shutil.copytree(tiny_lm, bare)
-    (bare / "model.safetensors").unlink()
+    weights = bare / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(ModelError, match=r"no causal language model .*not fully covered"):
+        TransformersEngine.load(bare, device="cpu")
+    weights.unlink()
     with pytest.raises(ModelError, match="no causal language model"):
         TransformersEngine.load(bare, device="cpu")
 

@@ -45,3 +45,12 @@ def test_unknown_poolings_and_pickles_are_refused(tiny_decoder: Path, tmp_path: 
     (tmp_path / "pytorch_model.bin").write_bytes(b"")
     with pytest.raises(ModelError, match="are pickles"):
         opened(tmp_path)
+
+
+@pytest.mark.parametrize("pooling", ["model", "last"])
+def test_corrupted_weights_are_a_fault_and_no_traceback(tiny_decoder: Path, tmp_path: Path, pooling: str) -> None:
+    torn = shutil.copytree(tiny_decoder, tmp_path / "torn")
+    weights = torn / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(ModelError, match=r"torn': cannot be loaded as a sentence encoder .*not fully covered"):
+        opened(torn, pooling=pooling)
