@@ -1,6 +1,7 @@
 """Disks that are full: told before anything is computed where that can be known, and as one clear error where not."""
 
 import errno
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 from core.errors import InputError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_TORCH_WROTE_LESS = re.compile(r"unexpected pos \d+ vs \d+|PytorchStreamWriter failed writing")
 
 
 def require_space(path: Path, needed: int) -> None:
@@ -33,8 +35,11 @@ def require_space(path: Path, needed: int) -> None:
 
 
 @contextmanager
-def full_disk_told(path: Path) -> Iterator[None]:
+def full_disk_told(path: Path | None = None) -> Iterator[None]:
     """Turn a disk that fills up while `path` is written into one clear error; other faults pass as they are.
+
+    Args:
+        path: What is written; None where nobody knows.
 
     Raises:
         InputError: The disk (or the user's share of it) is full.
@@ -53,9 +58,18 @@ def full_disk_told(path: Path) -> Iterator[None]:
         if not any(f"os error {number}" in str(error) for number in _FULL):
             raise
         raise _full(path) from error
+    except RuntimeError as error:  # torch's writer of checkpoints, which tells no number
+        if not _TORCH_WROTE_LESS.search(str(error)):
+            raise
+        raise _full(path) from error
 
 
-def _full(path: Path) -> InputError:
+def _full(path: Path | None) -> InputError:
+    if path is None:
+        return InputError(
+            "the disk is full; nothing half-written was left under a final name. Make room and run the same command "
+            "again."
+        )
     return InputError(
         f"{path}: the disk is full; nothing was left under that name. Make room and run the same command again."
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from core.config import describe
+from core.disk import full_disk_told
 from core.errors import USER_ERROR_STATUS, InputError, UserError
 
 INTERRUPTED_STATUS = 130
@@ -137,7 +138,8 @@ def run_main(
         0 when it went well, 2 after a `UserError` (its faults on stderr, one a line), 130 after Ctrl-C.
     """
     try:
-        main()
+        with full_disk_told():
+            main()
     except UserError as error:
         faults = error.faults or (str(error),)
         sys.stderr.write(

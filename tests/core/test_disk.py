@@ -1,6 +1,7 @@
 """A full disk is one clear error, before the work or in its midst."""
 
 import errno
+import os
 import shutil
 import subprocess
 import sys
@@ -37,6 +38,28 @@ def test_only_a_full_disk_is_turned_into_an_error_of_the_user(tmp_path: Path) ->
         raise PermissionError(errno.EACCES, "no")
     with pytest.raises(SafetensorError), full_disk_told(tmp_path / "x"):
         raise SafetensorError("header too large")
+    with pytest.raises(RuntimeError, match="sizes do not match"), full_disk_told():
+        raise RuntimeError("sizes do not match")
+    with pytest.raises(InputError, match=r"^the disk is full; nothing half-written"), full_disk_told():
+        raise OSError(errno.ENOSPC, "No space left")
+
+
+def test_torchs_writer_is_understood(tmp_path: Path) -> None:
+    """A limit on the size of files stands in for a full disk."""
+    code = (
+        "import resource, signal, sys, torch\n"
+        "from core.disk import full_disk_told\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "with full_disk_told():\n"
+        "    torch.save({'a': torch.zeros(100000)}, sys.argv[1])\n"
+    )
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", code, str(tmp_path / "x.pt")]
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, text=True, check=False
+    )
+    assert "InputError: the disk is full" in done.stderr
 
 
 def test_safetensors_tells_the_systems_error_as_it_is_looked_for(tmp_path: Path) -> None:

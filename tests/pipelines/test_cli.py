@@ -1,3 +1,4 @@
+import errno
 import logging
 import os
 import subprocess
@@ -88,6 +89,14 @@ def test_an_interrupt_says_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> N
 
     assert run_main(main, go_on="Once more.") == 130
     assert capsys.readouterr().err == "\nInterrupted. Once more.\n"
+
+
+def test_a_full_disk_is_a_fault_of_the_users(capsys: pytest.CaptureFixture[str]) -> None:
+    def main() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    assert run_main(main) == 2
+    assert "the disk is full; nothing half-written" in capsys.readouterr().err
 
 
 def test_other_errors_keep_their_traceback() -> None:
