@@ -4,9 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from core.adapter_merge import check_fits
+from core.adapters import read_adapter, require_base
 from core.artifacts import content_hash, folder_hash, require_match
 from core.errors import ConfigError, InputError, ModelError
 from core.language_model import TokenScorer
+from core.model_files import read_model_config
 from core.models import LocalModel, locate_model
 from pipelines.engine_pool import EngineKey, EnginePool, PooledEngine
 from pipelines.engines import engine_faults, engine_made_from
@@ -60,11 +63,13 @@ def check_language_model(spec: str, chosen: RerankerSettings, settings: Settings
     faults: list[str] = []
     engine = settings.engine(chosen.engine)
     model = _tried(faults, lambda: locate_language_model(chosen, settings))
-    _tried(faults, lambda: locate_adapter(chosen))
+    adapter = _tried(faults, lambda: locate_adapter(chosen))
     _tried(faults, lambda: subjects_of(chosen.prompt))
     if model is not None:
         _tried(faults, lambda: check_is_language_model(f"reranker '{spec}'", model, "or kind cross-encoder"))
         _tried(faults, lambda: check_positions(model, chosen.prompt.max_tokens, "prompt.max_tokens"))
+    if model is not None and adapter is not None:
+        _tried(faults, lambda: check_adapter(adapter.folder, model, with_weights=engine.load_format != "dummy"))
     faults += engine_faults(chosen.engine, engine)
     if engine.kind == "vllm-server" and chosen.adapter is not None:
         faults.append(
@@ -86,6 +91,35 @@ def _tried(faults: list[str], find: Callable[[], Any]) -> Any:  # noqa: ANN401 -
     except (ModelError, InputError, ConfigError) as error:
         faults += error.faults
         return None
+
+
+def check_adapter(folder: Path, model: LocalModel, *, with_weights: bool = True) -> None:
+    """Refuse a corrupted adapter, an encoder's, and one of another base; reads headers alone.
+
+    On a quantised form of its base, another folder with another content, nothing tells whose form that is.
+
+    Args:
+        folder: The adapter.
+        model: What it would be put on.
+        with_weights: Whether its weights are there.
+
+    Raises:
+        ModelError: It is one of these.
+    """
+    adapter = read_adapter(folder)
+    if adapter.is_encoder:
+        raise ModelError(
+            f"adapter {folder}: is that of a retriever ({adapter.task}), expected one of a reranker (CAUSAL_LM); make "
+            "one with pipelines/train_reranker.py"
+        )
+    config = read_model_config(model.folder)
+    if "quantization_config" in config:
+        return
+    require_base(adapter, model)
+    # Models with further parts name their weights otherwise in files than in memory.
+    plain = not any("ConditionalGeneration" in name for name in config.get("architectures") or ())
+    if with_weights and plain and not adapter.unsupported:
+        check_fits(model.folder, [adapter])
 
 
 def check_is_language_model(what: str, model: LocalModel, otherwise: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from adapter_toys import toy_adapter, toy_base
 
 from core.artifacts import write_manifest
 from core.errors import ArtifactMismatchError, InputError, ModelError
@@ -12,6 +13,7 @@ from pipelines.engine_settings import EngineSettings
 from pipelines.job import Job
 from pipelines.lm_prompts import prompts_hash
 from pipelines.lm_reranker import (
+    check_adapter,
     check_language_model,
     check_prompts,
     language_model_made_from,
@@ -63,6 +65,33 @@ def test_all_faults_of_a_table_are_told_at_once(tiny_lm: Path, tmp_path: Path) -
         "loads adapters itself",
     ):
         assert words in str(caught.value)
+
+
+def test_an_adapter_that_does_not_go_with_the_model_is_refused_before_it_loads(
+    listwise: RerankerSettings, tiny_lm: Path, tmp_path: Path
+) -> None:
+    adapter = toy_adapter(tiny_lm, tmp_path / "adapter")
+    chosen = listwise.model_copy(update={"adapter": str(adapter)})
+    check_language_model("mine", chosen, Settings())
+    wide = toy_base(tmp_path / "wide", hidden=128)
+    with pytest.raises(InputError, match=r"does not fit the base .*wide"):
+        check_language_model("mine", chosen.model_copy(update={"model": str(wide)}), Settings())
+    config = json.loads((wide / "config.json").read_text(encoding="utf-8"))
+    (wide / "config.json").write_text(json.dumps({**config, "quantization_config": {}}), encoding="utf-8")
+    check_adapter(adapter, locate_language_model(chosen.model_copy(update={"model": str(wide)}), Settings()))
+    write_manifest(adapter, {"model": "x", "revision": "sha256:of another base"})
+    with pytest.raises(InputError, match=r"was trained on the base .* at sha256:of another base"):
+        check_language_model("mine", chosen, Settings())
+    (adapter / "manifest.json").unlink()
+    stated = adapter / "adapter_config.json"
+    of_encoder = {**json.loads(stated.read_text(encoding="utf-8")), "task_type": "FEATURE_EXTRACTION"}
+    stated.write_text(json.dumps(of_encoder), encoding="utf-8")
+    with pytest.raises(InputError, match="is that of a retriever"):
+        check_language_model("mine", chosen, Settings())
+    weights = adapter / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-50])
+    with pytest.raises(InputError, match=r"adapter_model.safetensors: corrupted"):
+        check_language_model("mine", chosen, Settings())
 
 
 def test_an_encoder_is_no_language_model(tiny_model: Path) -> None:
