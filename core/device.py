@@ -1,6 +1,7 @@
 """Which device to compute on, and in which floating-point type."""
 
 import logging
+import os
 from typing import TYPE_CHECKING, Literal
 
 from core.errors import ConfigError
@@ -38,6 +39,27 @@ def resolve_device(name: str = "auto") -> str:
             f"device: {name!r} was asked for, but torch sees {torch.cuda.device_count()} CUDA devices; use auto or cpu"
         )
     return name
+
+
+def take_own_gpu(name: str = "auto") -> str:
+    """Return the device of this process: under torchrun or accelerate `cuda` is its own GPU, made the current one.
+
+    Without it every process would open its model on the first GPU, which must hold all of them at once.
+
+    Args:
+        name: See `resolve_device`; a GPU that is named by its number stays.
+
+    Raises:
+        ConfigError: See there.
+    """
+    place, own = resolve_device(name), os.environ.get("LOCAL_RANK")
+    if place != "cuda" or own is None:
+        return place
+    import torch
+
+    place = resolve_device(f"cuda:{own}")
+    torch.cuda.set_device(place)
+    return place
 
 
 def resolve_dtype(name: Dtype, device: str) -> "torch.dtype":

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from core.device import Dtype, resolve_device
+from core.device import Dtype, take_own_gpu
 from core.models import LocalModel
 from pipelines.adapter_base import adapter_base
 from pipelines.job import Job
@@ -29,14 +29,15 @@ def open_to_train(job: Job, start: LocalModel) -> SentenceEncoder:
     """
     training = job.settings.training
     sharded = take_fsdp_request() or training.sharding == "fsdp"
+    device = take_own_gpu(job.settings.retriever.device)
     if training.method == "full":
-        encoder = load_encoder(job, start.folder, dtype="float32")
+        encoder = load_encoder(job, start.folder, dtype="float32", device=device)
     else:
         encoder = load_encoder(
             job,
             start.folder,
             dtype=_DTYPES[training.precision],
-            device="cpu" if sharded else None,
+            device="cpu" if sharded else device,
             four_bit=training.method == "qlora",
             trainable=True,
         )
@@ -45,7 +46,7 @@ def open_to_train(job: Job, start: LocalModel) -> SentenceEncoder:
                 encoder.model, training.preset, base_name=start.name, base_revision=start.revision, seed=training.seed
             )
     if sharded:
-        shard_base(encoder.model, device=resolve_device(job.settings.retriever.device).partition(":")[0])
+        shard_base(encoder.model, device=device.partition(":")[0])
     return encoder
 
 

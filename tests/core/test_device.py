@@ -3,7 +3,7 @@ import logging
 import pytest
 import torch
 
-from core.device import dtype_name, resolve_device, resolve_dtype
+from core.device import dtype_name, resolve_device, resolve_dtype, take_own_gpu
 from core.errors import ConfigError
 
 
@@ -28,6 +28,21 @@ def test_absent_devices_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         resolve_device("cuda:1")
     with pytest.raises(ConfigError, match="no MPS"):
         resolve_device("mps")
+
+
+def test_under_a_launcher_each_process_takes_its_own_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[str] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", taken.append)
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    assert (take_own_gpu(), taken) == ("cuda", [])
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert [take_own_gpu(name) for name in ("auto", "cuda", "cuda:0", "cpu")] == ["cuda:1", "cuda:1", "cuda:0", "cpu"]
+    assert taken == ["cuda:1", "cuda:1"]
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(ConfigError, match="sees 2 CUDA"):
+        take_own_gpu()
 
 
 @pytest.mark.parametrize(
