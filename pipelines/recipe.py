@@ -113,7 +113,7 @@ def train_by_recipe(
     stages = Stages(folder=folder.with_name(f"{folder.name}.stages"))
     made_from: dict[str, Any] = {**base_facts(job, start), **recipe_facts(job)}
     for number, part in enumerate(first, start=1):
-        made_from = {**made_from, "before": made_from.get("part"), "part": part.facts()}
+        made_from = {**made_from, "parts": [*made_from.get("parts", []), part.facts()]}  # also those before
 
         def make(target: Path, part: TrainingPart = part, start: LocalModel = start) -> None:
             _log_training(_train(job, part, start, target, base_share=0.0, score=None))

@@ -38,8 +38,9 @@ def training_manifest(job: Job, questions: Sequence[Question], scored_on: Sequen
         **continued,
         **recipe_facts(job),
         **_rows_facts(job, questions),
-        "fitted_on": fingerprints(questions),
-        "scored_on": fingerprints(scored_on),
+        # What the start has by heart, or was chosen on, holds for the result too.
+        "fitted_on": sorted(fitted_on(start) | set(fingerprints(questions))),
+        "scored_on": sorted(chosen_on(start) | set(fingerprints(scored_on))),
         "scored": _scored_hash(job, scored_on) if scored_on else None,
     }
 

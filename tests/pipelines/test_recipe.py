@@ -2,6 +2,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,9 @@ from core.records import Question
 from pipelines.job import Job
 from pipelines.loading import load_encoder
 from pipelines.recipe import bank_texts, pairs_of, train_by_recipe
+from retrieval.adapted import save_encoder
+from retrieval.negatives import DroppedCounts
+from retrieval.progress import TrainingResult
 
 TinyJob = Callable[..., Job]
 
@@ -72,3 +76,32 @@ def test_a_models_own_prompts_are_used_unless_the_config_names_others(
     assert (own.query_prompt, own.document_prompt) == ("find: ", "entry: ")
     named = load_encoder(tiny_job('retriever.query_prompt="ask: "', 'retriever.document_prompt=""'), folder)
     assert (named.query_prompt, named.document_prompt) == ("ask: ", "")
+
+
+def test_a_stage_knows_all_stages_before_it(tiny_job: TinyJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four stages, killed in the last; where the first has changed, the second and third are made again too."""
+    rates: list[float] = []
+
+    def dies_in_the_last(model: Any, *given: Any, output_dir: Path, learning_rate: float, **options: Any) -> Any:
+        rates.append(learning_rate)
+        if learning_rate == 4e-4:
+            raise KeyboardInterrupt
+        save_encoder(model, output_dir)
+        return TrainingResult(
+            model_dir=output_dir, steps=1, seconds=0.0, best_score=None, best_epoch=None, history=(),
+            effective_negatives=0.0, dropped=DroppedCounts(), minings=0, resumed=False,
+        )  # fmt: skip
+
+    monkeypatch.setattr("pipelines.recipe.train_retriever", dies_in_the_last)
+
+    def run(*given: float) -> list[float]:
+        rates.clear()
+        stages = ", ".join(f"{{learning_rate={rate}}}" for rate in given)
+        job = tiny_job(f"training.stages=[{stages}]")
+        with pytest.raises(KeyboardInterrupt):
+            train_by_recipe(job, job.train[:20], tmp_path / "model")
+        return rates
+
+    assert run(1e-4, 2e-4, 3e-4, 4e-4) == [1e-4, 2e-4, 3e-4, 4e-4]
+    assert run(1e-4, 2e-4, 3e-4, 4e-4) == [4e-4]
+    assert run(9e-4, 2e-4, 3e-4, 4e-4) == [9e-4, 2e-4, 3e-4, 4e-4]

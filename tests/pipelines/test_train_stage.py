@@ -67,6 +67,11 @@ def test_a_retriever_is_trained_once_and_knows_what_it_saw(tiny_job: TinyJob, tm
     assert folder == tmp_path / "out" / "model"
     assert fitted_on(locate_model(str(folder))) == set(fingerprints(job.train[:20]))
     assert fitted_on(None) == fitted_on(locate_model(str(tiny_model))) == frozenset()
+    # What it knows, a model that is trained on from it knows too.
+    on = tiny_job(f'retriever.model="{folder}"')
+    manifest = training_manifest(on, job.train[20:30], job.train[30:32])
+    assert manifest["fitted_on"] == fingerprints(job.train[:30])
+    assert manifest["scored_on"] == fingerprints(job.train[30:32])
     texts = ["adds the numbers", "doubles"]
     before, after = (load_encoder(job, model).encode_queries(texts) for model in (tiny_model, folder))
     assert before.shape == after.shape == (2, 32) and not np.allclose(before, after, atol=1e-3)
