@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.adapters import CONFIG_NAME, WEIGHTS_NAME, read_adapter_config
 from core.errors import ModelError
 from core.lora import LoraPreset, lora_config
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from torch import Tensor, nn
 
-CONFIG_NAME, WEIGHTS_NAME = "adapter_config.json", "adapter_model.safetensors"
 _PREFIX, _ADAPTER = "base_model.model.", "default"
 
 
@@ -29,22 +29,6 @@ def is_adapter(folder: str | Path) -> bool:
 def has_adapter(model: "nn.Module") -> bool:
     """Say whether an encoder in memory has an adapter on it."""
     return bool(getattr(getattr(model, "transformers_model", None), "_hf_peft_config_loaded", False))
-
-
-def read_adapter_config(folder: str | Path) -> dict[str, Any]:
-    """Return an adapter's config.
-
-    Raises:
-        ModelError: It is missing, cannot be read, or is no LoRA adapter of a plain kind.
-    """
-    path = Path(folder) / CONFIG_NAME
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: expected an adapter's config, cannot be read ({error})") from error
-    if not isinstance(found, dict) or found.get("peft_type") != "LORA":
-        raise ModelError(f"{path}: expected the config of a LoRA adapter, came something else")
-    return found
 
 
 def put_adapter(
@@ -86,7 +70,7 @@ def load_adapter(
     import torch
     from peft import LoraConfig
 
-    found = read_adapter_config(folder)
+    found = read_adapter_config(Path(folder))
     config = LoraConfig.from_pretrained(str(folder))
     config.inference_mode = False  # peft would freeze what may be trained on
     _add(model, config, name=found.get("base_model_name_or_path") or "", revision=found.get("revision"), seed=0)
