@@ -141,7 +141,8 @@ class HeldOutScores:
         queries = [repr(query) for query in self._one.plan.queries]
         if table is None:
             retriever = job.settings.retriever.model_dump(mode="json", exclude={"model", "revision", "batch_size"})
-            return content_hash([queries, job.bank_hash, job.forms.hash(), retriever])
+            index = job.settings.index.model_dump(mode="json")
+            return content_hash([queries, job.bank_hash, job.forms.hash(), retriever, index])
         asking = table.model_dump(mode="json", exclude={"model", "revision", "adapter", "batch_queries", "bias_sample"})
         return content_hash(
             [

@@ -62,8 +62,12 @@ def point_score(job: Job, plan: Plan, stages: Stages, *, keep_model: bool) -> Po
 def _made_from(job: Job, plan: Plan) -> dict[str, Any]:
     template = job.forms.query
     asked = [[query.key, query_text(query, template), query.hint, *query.labels] for query in plan.queries]
+    retriever = job.settings.retriever
+    # Of whole models, whose scores do not depend on it, the manifest stays as it was.
+    held = {} if job.settings.training.method == "full" else {"base_quantization": retriever.base_quantization}
     return {
         **training_manifest(job, plan.fit, ()),
+        **held,
         "artifact": "sweep score",
         "validation": content_hash(asked),
         "explanations": content_hash([[entry.id, entry.explanation] for entry in job.bank]),
