@@ -10,6 +10,7 @@ model in 4 bits.
 
 import json
 import logging
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -87,8 +88,7 @@ def merge_adapters(
     names = check_merge(base, [adapter for adapter, _ in adapters], into=into, dtype=dtype)
     files = weight_files(base)
     floats = _floats(base, files, dtype)
-    shapes = weight_shapes(files)
-    require_space(output, floats.itemsize * sum(_size(shape) for shape in shapes.values()) + _SPARE)
+    require_space(output, merged_bytes(base, dtype=dtype))
     loaded = [({names[module]: f for module, f in load_factors(one).items()}, weight) for one, weight in adapters]
     first = adapters[0][0]
     rounded = _rounded(base, files, floats, place, as_encoder=first.is_encoder) if into == "dequantised" else {}
@@ -134,6 +134,17 @@ def check_merge(base: Path, adapters: Sequence[Adapter], *, into: Into, dtype: s
             "is made here)"
         )
     return check_fits(base, adapters)
+
+
+def merged_bytes(base: Path, *, dtype: str = "auto") -> int:
+    """Return what a base takes on the disk once an adapter is merged into it, in bytes; reads headers alone.
+
+    Raises:
+        ModelError: The base is not there, or corrupted.
+    """
+    files = weight_files(base)
+    itemsize = _floats(base, files, dtype).itemsize
+    return itemsize * sum(math.prod(shape) for shape in weight_shapes(files).values()) + _SPARE
 
 
 def check_fits(base: Path, adapters: Sequence[Adapter]) -> dict[str, str]:
@@ -266,10 +277,3 @@ def _write_config(base: Path, folder: Path, floats: "torch.dtype") -> None:
     if "torch_dtype" in config:  # as transformers before 5 reads it
         config["torch_dtype"] = name
     (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-
-
-def _size(shape: tuple[int, ...]) -> int:
-    size = 1
-    for length in shape:
-        size *= length
-    return size

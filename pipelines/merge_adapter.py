@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from core.adapter_merge import INTO, Into, check_merge, merge_adapter
+from core.adapter_merge import INTO, Into, check_merge, merge_adapter, merged_bytes
 from core.artifacts import differing_keys
+from core.disk import require_space
 from core.errors import ConfigError
 from core.models import LocalModel
 from pipelines.adapter_job import AdapterJob, add_adapter_options, read_adapter_job
@@ -68,6 +69,7 @@ def main(arguments: list[str] | None = None) -> None:
     scored_on: list[str] = []
     measured = ""
     if job is not None:
+        require_space(stages.folder, merges.disk_needed(_asked(options)))
         known = carried([adapter])["fitted_on"]
         held_out = HeldOutScores(job, stages, given=task.given, table=task.table, known=known)
         scores = {one: held_out.score(merges.candidate(one)) for one in _asked(options)}
@@ -128,6 +130,12 @@ class _Merges:
 
     def candidate(self, into: Into) -> Candidate:
         return Candidate(name=into, made_from=self.made_from(into), make=partial(self._ready, into), is_adapter=False)
+
+    def disk_needed(self, asked: Sequence[Into]) -> int:
+        """Return the bytes of all merges that are still to be made and measured; they lie side by side."""
+        folder = self._stages.folder
+        there = [(folder / f"score-{one}.json").is_file() or (folder / _name(one)).is_dir() for one in asked]
+        return there.count(False) * merged_bytes(self._base.folder, dtype=self._dtype)
 
     def write(self, into: Into, output: Path) -> None:
         """Write the merge: the one of the work folder where that was measured now, else a new one."""

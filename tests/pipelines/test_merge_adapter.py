@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import pytest
 from adapter_toys import toy_adapter, toy_base
 
+from core.adapter_merge import merged_bytes
 from core.artifacts import file_hash, folder_hash, read_manifest, write_manifest
 from core.records import Misconception
 from pipelines import merge_adapter
@@ -206,6 +207,19 @@ def test_a_disk_that_fills_up_is_an_error_with_nothing_left(
     done = invoke(merge_adapter.main, "--adapter", toys.adapter, "--into", "16bit", "--output", output)
     assert done.returncode == 2 and "the disk is full" in done.stderr
     assert list(output.parent.iterdir()) == []
+
+
+def test_room_for_both_merges_is_looked_for_before_the_first(
+    measured: Callable[..., list[object]], invoke: Invoke, tmp_path: Path, toys: Toys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = merged_bytes(toys.base, dtype="float32") * 3 // 2
+    usage = shutil.disk_usage(tmp_path)._replace(free=room)
+    monkeypatch.setattr("core.disk.shutil.disk_usage", lambda path: usage)
+    done = invoke(merge_adapter.main, *measured(tmp_path / "merged"))
+    assert done.returncode == 2 and "GB of disk, but" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+    one = invoke(merge_adapter.main, *measured(tmp_path / "merged", "--into", "16bit"))
+    assert one.returncode == 0, one.stderr
 
 
 def test_an_adapter_that_knows_the_held_out_questions_is_not_measured(
