@@ -5,7 +5,7 @@ from pathlib import Path
 
 from core.adapters import read_adapter, require_base
 from core.artifacts import read_manifest
-from core.errors import ConfigError, InputError
+from core.errors import ConfigError, InputError, ModelError
 from core.lora import check_packages
 from core.models import LocalModel, locate_model
 from pipelines.settings import RetrieverSettings, Settings
@@ -33,6 +33,8 @@ def adapter_base(folder: Path, retriever: RetrieverSettings) -> AdapterBase | No
     if not is_adapter(folder):
         return None
     adapter = read_adapter(folder)
+    if adapter.task == "CAUSAL_LM":
+        raise ModelError(f"adapter {folder}: is that of a whole language model (a reranker), expected a retriever's")
     model = locate_model(retriever.base or adapter.base_name, revision=adapter.base_revision)
     require_base(adapter, model)
     wanted = retriever.base_quantization

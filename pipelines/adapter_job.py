@@ -1,6 +1,7 @@
 """What `merge_adapter.py` and `average_adapters.py` are asked to do, checked before anything is loaded or written."""
 
 import argparse
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,8 @@ from pipelines.lm_training_table import adjusted_for_language_model, language_mo
 from pipelines.reranker_settings import LANGUAGE_MODELS, RerankerSettings
 from pipelines.settings import Settings
 from pipelines.trained_adapters import TrainedAdapter, base_of, carried, method_of, open_adapters
+
+logger = logging.getLogger(__name__)
 
 Check = Callable[[Sequence[TrainedAdapter], LocalModel | None], object]
 """A check of the adapters on their base (None: it was not looked for); raises a `UserError`."""
@@ -173,6 +176,13 @@ class _Reading:
             raise InputError(f"--work: {fault}")
 
     def check_scoring(self, settings: Settings) -> None:
+        for one in self.adapters:
+            if "fitted_on" not in one.manifest:
+                logger.warning(
+                    "warning: %s does not tell which questions it was trained on; if held-out ones are among them, its "
+                    "numbers are too good",
+                    one.model.name,
+                )
         if self._options.retriever is not None:
             self.given = locate_model(self._options.retriever, revision=settings.retriever.revision)
             check_length(self.given, settings)

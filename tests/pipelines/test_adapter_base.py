@@ -48,6 +48,9 @@ def test_another_base_is_refused(toy_decoder: Path, tiny_model: Path, adapter: P
         adapter_base(adapter, RetrieverSettings())
     moved = adapter_base(adapter, RetrieverSettings(base=str(toy_decoder)))
     assert moved is not None and moved.model.folder == toy_decoder
+    config.write_text(json.dumps({**told, "task_type": "CAUSAL_LM"}), encoding="utf-8")
+    with pytest.raises(ModelError, match="expected a retriever's"):
+        adapter_base(adapter, RetrieverSettings())
 
 
 def test_an_adapter_is_trained_on_in_its_own_shape(adapter: Path) -> None:

@@ -67,6 +67,17 @@ def test_the_table_has_the_base_and_the_adapter(read: Callable[..., AdapterJob],
     assert (found.table.engine, found.settings.candidates) == ("transformers", 40)
 
 
+def test_what_nobody_knows_of_an_adapter_is_told(
+    read: Callable[..., AdapterJob], adapter: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    read("--kind", "pointwise")
+    assert "does not tell which questions it was trained on" in caplog.text
+    caplog.clear()
+    write_manifest(adapter, {"kind": "pointwise", "fitted_on": []})
+    read()
+    assert "does not tell" not in caplog.text
+
+
 def test_an_adapter_of_a_4_bit_base_is_measured_on_it(read: Callable[..., AdapterJob], adapter: Path) -> None:
     pytest.importorskip("bitsandbytes")
     write_manifest(adapter, {"kind": "listwise", "training": {"method": "qlora"}})
