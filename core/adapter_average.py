@@ -37,7 +37,7 @@ class Average:
         method: How they were averaged.
         rank: Of the adapter; None with `merge`.
         error: Distance from the exact mean of the deltas, relative to its size, over all modules (Frobenius norm); 0 is
-            exact up to float32.
+            exact up to float32 (with `merge`: up to the rounding of the merged weights).
         worst: The module with the largest relative distance, and that; None where the method is exact.
     """
 

@@ -152,7 +152,7 @@ def shares_of(averages: Averages, asked: str, told: AverageScores) -> list[float
         return held_out.score(averages.candidate(_equal(members, count))).map25
 
     told.soup = greedy_soup(scores, score_of)
-    return _equal(told.soup.members, count)
+    return told.soup.weights(count)
 
 
 def _equal(members: Sequence[int], count: int) -> list[float]:

@@ -26,7 +26,8 @@ Average several LoRA adapters of one base (of rerankers, or of retrievers) into 
 --method says of what:
   concatenate  the mean of what the adapters add, exactly: an adapter of the summed rank (engines serve up to 512)
   svd          the same, cut to --rank; the error that this makes is told
-  merge        the same, exactly, merged into the base's weights: a whole model
+  merge        the same, merged into the base's weights (--into, default 16bit) in float32 and rounded once, to --dtype:
+               a whole model
   factors      the mean of the A and of the B factors: common, but NOT the mean of what the adapters add; how far it is
                from that is told
 
@@ -154,6 +155,8 @@ def _error(output: Path) -> str:
     """Say how far the result is from the exact mean of what the adapters add."""
     told = json.loads((output / RESULT).read_text(encoding="utf-8"))
     rank = "" if told["rank"] is None else f" at rank {told['rank']}"
+    if told["method"] == "merge":
+        return "  merge: the exact mean of what the adapters add, rounded once with the weights that it was added to"
     if told["worst"] is None:
         return f"  {told['method']}{rank}: the exact mean of what the adapters add"
     module, worst = told["worst"]

@@ -102,6 +102,7 @@ def test_merged_at_full_rank_it_is_a_whole_model(
     output = tmp_path / "model"
     done = invoke(average_adapters.main, "--adapters", *three, "--method", "merge", "--output", output)
     assert done.returncode == 0, done.stderr
+    assert "merge: the exact mean of what the adapters add, rounded once" in done.stdout
     assert (output / "model.safetensors").is_file() and (output / "tokenizer.json").is_file()
     assert not (output / "adapter_config.json").exists()
     manifest = read_manifest(output)
