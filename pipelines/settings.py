@@ -13,6 +13,7 @@ from core.config import StrictModel
 from core.errors import did_you_mean
 from pipelines.engine_settings import EngineSettings
 from pipelines.lm_training_settings import LmTrainingSettings
+from pipelines.quantization_settings import QuantizationSettings
 from pipelines.reranker_settings import RerankerSettings, Share, not_in_a_cascade
 from pipelines.training_settings import RerankerTrainingSettings, TrainingSettings, Weight
 
@@ -149,6 +150,7 @@ class Settings(StrictModel):
     engines: dict[str, EngineSettings] = Field(default_factory=dict)
     reranker_training: RerankerTrainingSettings = RerankerTrainingSettings()
     lm_training: LmTrainingSettings = LmTrainingSettings()
+    quantization: QuantizationSettings = QuantizationSettings()
     prior: PriorSettings = PriorSettings()
     zero_shot: bool = Field(True, description="Also measure the untrained model, side by side.")
     bootstrap: Annotated[int, Field(ge=100)] = Field(2000, description="Resamples of the bootstrap intervals.")
@@ -174,6 +176,12 @@ class Settings(StrictModel):
                     f"rerankers.{name}.candidates is {table.candidates}, but stage 1 keeps {self.candidates}: raise "
                     "candidates"
                 )
+        for key in ("engine", "quantised_engine"):
+            name = getattr(self.quantization, key)
+            if name is not None and name not in self.engine_names:
+                meant = did_you_mean(name, self.engine_names)
+                known = ", ".join(self.engine_names)
+                faults.append(f"quantization.{key}: no table [engines.{name}]{meant}; there is {known}")
         if faults:
             raise ValueError("; ".join(dict.fromkeys(faults)))
         return self
