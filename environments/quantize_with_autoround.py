@@ -2,7 +2,7 @@
 
     .environments/autoround/bin/python environments/quantize_with_autoround.py JOB.json
 
-The job file is what `rerank.quantize.write_job` writes. Rounding is learned block by block over `iterations` steps (0 is
+The job file is what `rerank.quantize.write_job` writes. Rounding is learned block by block over `iterations` steps (0:
 plain rounding). The tool reads samples of one length only: the prompts are joined end to end and cut into equal pieces.
 """
 

@@ -15,7 +15,7 @@ class QuantizationSettings(StrictModel):
 
     back_end: BackEnd = Field(
         "llm-compressor-awq",
-        description="llm-compressor-awq, llm-compressor-gptq and auto-round: 4 bits, calibrated; autoawq: the same with "
+        description="llm-compressor-awq, llm-compressor-gptq, auto-round: 4 bits, calibrated; autoawq: the same with "
         "an archived tool; llm-compressor-fp8: 8-bit floats (Hopper, Ada). All of these in environments of their own. "
         "rtn (4 bits, plain rounding: the baseline) and fp8 need nothing.",
     )
@@ -40,7 +40,7 @@ class QuantizationSettings(StrictModel):
         "auto: that where the adapter says so.",
     )
     tensor_parallel_size: Count = Field(1, description="GPUs that will share every layer: widths are checked for that.")
-    environments: str = Field(".environments", description="Folder of the back ends' environments (make quantizer-env).")
+    environments: str = Field(".environments", description="Folder of the back ends' environments.")
     engine: str = Field("transformers", description="NAME of the [engines.NAME] table that runs the 16-bit model.")
     quantised_engine: str | None = Field(
         None,

@@ -1,36 +1,27 @@
-"""The stages of `quantize_reranker.py`: merged model, calibration prompts, checkpoint, dequantised weights, gate."""
+"""The stages of `quantize_reranker.py` up to the gate: merged model, calibration prompts, checkpoint, plain weights."""
 
 import logging
 import os
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from core.adapters import merge_adapter
+from core.adapter_merge import Into, merge_adapter
 from core.artifacts import atomic_path, content_hash, file_hash
-from core.errors import InputError, ModelError
-from core.language_model import LabelScores
+from core.errors import ModelError
 from core.models import LocalModel, locate_model
-from core.records import FloatArray, Query, Question, Ranking
+from core.records import Query, Question, Ranking
 from core.tokenizer import load_tokenizer
-from eval.intervals import bootstrap_interval
-from pipelines.engine_pool import EngineKey, EnginePool, PooledEngine
-from pipelines.engines import engine_made_from
 from pipelines.job import ROOT, fingerprints
 from pipelines.lm_prompts import prompts_hash
 from pipelines.lm_reranker import (
     locate_adapter,
     locate_language_model,
-    open_language_model_reranker,
     table_prompter,
 )
 from pipelines.out_of_fold import out_of_fold_candidates
-from pipelines.plan import precision_metric
 from pipelines.quantization_settings import QuantizationSettings
 from pipelines.reranker_settings import AdaptiveSettings, RerankerSettings
 from pipelines.stage_one_run import StageOneRun
@@ -40,7 +31,6 @@ from rerank.calibration_prompts import calibration_prompts, check_no_overlap, wr
 from rerank.dequantize import dequantise_checkpoint
 from rerank.environment_process import installed_version
 from rerank.lm_tasks import LmKind
-from rerank.quantization_gate import GateResult, GateThresholds, judge
 from rerank.quantize import (
     BACK_ENDS,
     QuantiseOptions,
@@ -49,23 +39,11 @@ from rerank.quantize import (
     quantise,
     script_of,
 )
-from rerank.recorded_scores import RecordingScorer
-from rerank.score_store import StoredScorer
 from rerank.weights_guard import check_weights
 
 logger = logging.getLogger(__name__)
 
 SCRIPTS = ROOT / "environments"
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Gated:
-    """What the gate measured, with the rankings behind it."""
-
-    result: GateResult
-    queries: tuple[Query, ...]
-    before: list[Ranking]
-    after: list[Ranking]
 
 
 def environments_folder(settings: QuantizationSettings) -> Path:
@@ -100,7 +78,6 @@ class QuantizeRun:
         # Every prompt in every order: what is left out is not measured.
         self.chosen = chosen.model_copy(update={"adaptive": AdaptiveSettings(), "describe": False})
         self._own = None if own is None else tuple(own)
-        self._pool = EnginePool()
 
     @cached_property
     def source(self) -> LocalModel:
@@ -119,9 +96,7 @@ class QuantizeRun:
         folder = self.stages.artifact(
             "merged",
             made_from,
-            lambda path: _none(
-                merge_adapter(base.folder, adapter.folder, path, into=into, dtype=self.settings.dtype)
-            ),
+            lambda path: _none(merge_adapter(base.folder, adapter.folder, path, into=into, dtype=self.settings.dtype)),
         )
         return locate_model(str(folder))
 
@@ -157,9 +132,7 @@ class QuantizeRun:
             )
             write_calibration(prompts, path)
             tokens = [len(prompt.token_ids) for prompt in prompts]
-            logger.info(
-                "%d calibration prompts of %d queries, %d tokens", len(prompts), len(prompts) // 2, sum(tokens)
-            )
+            logger.info("%d calibration prompts of %d queries, %d tokens", len(prompts), len(prompts) // 2, sum(tokens))
 
         return self.stages.artifact("calibration.jsonl", made_from, make)
 
@@ -214,29 +187,7 @@ class QuantizeRun:
             "dequantised", made_from, lambda path: _none(dequantise_checkpoint(checkpoint, path))
         )
 
-    def gate(self) -> Gated:
-        """Measure the 16-bit and the quantised model on held-out queries; scores that were read are kept."""
-        queries, candidates = self._gate_lists()
-        before, scores = self._rankings("16bit", self.source.folder, self.settings.engine, queries, candidates)
-        asked = list(scores.found)
-        engine = self.settings.quantised_engine
-        folder = self.dequantised() if engine is None else self.quantised()
-        after, others = self._rankings("quantised", folder, engine or self.settings.engine, queries, candidates)
-        found: list[LabelScores] = others.scores_of(asked)
-        self._pool.close()
-        result = judge(
-            before,
-            after,
-            scores.scores_of(asked),
-            found,
-            metric=precision_metric(queries),
-            interval=partial(_interval, seed=self.settings.seed, resamples=self.job.settings.bootstrap),
-            thresholds=GateThresholds(map_delta=self.settings.map_delta, agreement=self.settings.agreement),
-            worst=self.settings.worst,
-        )
-        return Gated(result=result, queries=tuple(queries), before=before, after=after)
-
-    def publish(self, output: Path, gated: Gated) -> Path:
+    def publish(self, output: Path, gate: Mapping[str, Any]) -> Path:
         """Put the accepted checkpoint under its final name, the gate's numbers in its manifest.
 
         Files are linked where the disk allows it, so that nothing is there twice.
@@ -244,15 +195,9 @@ class QuantizeRun:
         checkpoint = self.quantised()
         trained = locate_adapter(self.chosen) or locate_language_model(self.chosen, self.job.settings)
         known = own_manifest(trained)
-        made_from = {
-            **self.quantised_from(),
-            "artifact": "quantised reranker",
-            "kind": self.chosen.kind,
-            **{key: known[key] for key in ("prompts", "fitted_on", "scored_on") if key in known},
-            "gate": gated.result.to_json(),
-            "gate_queries": content_hash([query.key for query in gated.queries]),
-            "gate_engines": self._gate_engines(),
-        }
+        kept: dict[str, Any] = {key: known[key] for key in ("prompts", "fitted_on", "scored_on") if key in known}
+        own = {"artifact": "quantised reranker", "kind": self.chosen.kind, "gate": dict(gate)}
+        made_from: dict[str, Any] = {**self.quantised_from(), **kept, **own}
 
         def make(path: Path) -> None:
             with atomic_path(path) as temporary:
@@ -281,46 +226,13 @@ class QuantizeRun:
         rankings = self.one.fitted.dense(queries, top_n=self.chosen.candidates)
         return queries, rankings
 
-    def _gate_lists(self) -> tuple[list[Query], list[Ranking]]:
-        plan = self.one.plan
-        rows = np.random.default_rng(self.settings.seed).permutation(len(plan.queries))[: self.settings.queries]
-        kept = sorted(rows.tolist())
-        candidates = self.one.validation_candidates()
-        return (
-            [plan.queries[row] for row in kept],
-            [candidates[row].top(self.chosen.candidates) for row in kept],
-        )
 
-    def _rankings(
-        self, name: str, folder: Path, engine: str, queries: Sequence[Query], candidates: Sequence[Ranking]
-    ) -> tuple[list[Ranking], RecordingScorer]:
-        settings = self.job.settings.engine(engine)
-        pinned = content_hash([locate_model(str(folder)).revision, engine_made_from(settings)])
-        store = self._pool.store(self.stages.folder / f"gate-{name}.jsonl", pinned)
-        engine_of = PooledEngine(self._pool, EngineKey(settings=settings, folder=folder, adapter=None))
-        scorer = RecordingScorer(StoredScorer(engine_of, store))
-        chosen = self.chosen.model_copy(update={"adapter": None})
-        reranker = open_language_model_reranker(self.job, chosen, scorer, store=None)
-        logger.info("gate: %d queries, the %s model", len(queries), name)
-        return reranker.rerank(queries, candidates, self.job.bank), scorer
-
-    def _gate_engines(self) -> dict[str, Any]:
-        names = {"16bit": self.settings.engine, "quantised": self.settings.quantised_engine or self.settings.engine}
-        made = {key: engine_made_from(self.job.settings.engine(name)) for key, name in names.items()}
-        return {**made, "through": "dequantised weights" if self.settings.quantised_engine is None else "its kernels"}
-
-
-def merged_into(settings: QuantizationSettings, adapter: LocalModel) -> Any:  # noqa: ANN401 - a literal of two
-    """Return what an adapter is merged into: the config's choice, or what the adapter's manifest says it was made on."""
+def merged_into(settings: QuantizationSettings, adapter: LocalModel) -> Into:
+    """Return what an adapter is merged into: the config's choice, or the kind of base that its manifest names."""
     if settings.merge_into != "auto":
         return settings.merge_into
     training = own_manifest(adapter).get("training")
     return "dequantised" if isinstance(training, dict) and training.get("method") == "qlora" else "16bit"
-
-
-def _interval(differences: FloatArray, keys: Sequence[str], *, seed: int, resamples: int) -> tuple[float, float]:
-    groups = [key.rpartition("_")[0] for key in keys]
-    return bootstrap_interval(differences, groups, seed=seed, resamples=resamples)
 
 
 def _link_or_copy(source: str, target: str) -> str:

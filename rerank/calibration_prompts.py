@@ -51,8 +51,8 @@ def check_no_overlap(calibration: Iterable[Question], held_out: Iterable[Questio
     if shared:
         raise InputError(
             f"calibration: {len(shared)} questions are in the held-out part, by id or by text, for example "
-            f"{', '.join(map(str, shared[:MOST_IN_A_MESSAGE]))}: the gate would measure on what was calibrated on; leave "
-            "them out"
+            f"{', '.join(map(str, shared[:MOST_IN_A_MESSAGE]))}: the gate would measure on what was calibrated on; "
+            "leave them out"
         )
 
 

@@ -7,16 +7,16 @@ Reads what the back ends of `rerank.quantize` write: compressed-tensors (`pack-q
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from core.artifacts import atomic_path, write_json
+from core.disk import full_disk_told
 from core.errors import ModelError
+from core.model_files import copy_companions, read_model_config, write_weights
 from rerank.packed_weights import dequantise_awq, dequantise_compressed
-from rerank.weight_files import INDEX, WeightFiles, open_weights, write_weights
+from rerank.weight_reader import WeightReader, open_weights
 
 if TYPE_CHECKING:
     import torch
@@ -41,24 +41,8 @@ def quantization_config(folder: Path) -> dict[str, Any] | None:
     Raises:
         ModelError: There is no config, or it is no JSON.
     """
-    found = read_config(folder).get("quantization_config")
+    found = read_model_config(folder).get("quantization_config")
     return found if isinstance(found, dict) else None
-
-
-def read_config(folder: Path) -> dict[str, Any]:
-    """Return a model's config.
-
-    Raises:
-        ModelError: There is none, or it is no JSON table.
-    """
-    path = folder / "config.json"
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: expected a model's config as JSON ({error})") from error
-    if not isinstance(config, dict):
-        raise ModelError(f"{path}: expected a table, got {type(config).__name__}")
-    return config
 
 
 def checkpoint_format(folder: Path) -> Format:
@@ -93,23 +77,24 @@ def dequantise_checkpoint(source: Path, output: Path, *, dtype: str = "float32")
         dtype: Of the weights that were quantised and of all others: float32 loses nothing.
 
     Raises:
-        ModelError: The checkpoint cannot be read, is in another format, or the disk is full.
+        ModelError: The checkpoint cannot be read, or is in another format.
+        InputError: The disk is full.
     """
     import torch
 
     form = checkpoint_format(source)
     kind: torch.dtype = getattr(torch, dtype)
-    with atomic_path(output) as temporary, open_weights(source) as weights:
+    with full_disk_told(output), atomic_path(output) as temporary, open_weights(source) as weights:
         temporary.mkdir()
-        write_weights(((name, tensor.to(kind)) for name, tensor in plain_tensors(weights, form)), temporary)
-        config = read_config(source)
+        write_weights(temporary, ((name, tensor.to(kind)) for name, tensor in plain_tensors(weights, form)))
+        config = read_model_config(source)
         del config["quantization_config"]
         copy_companions(source, temporary)
         write_json(temporary / "config.json", {**config, "dtype": dtype})
     return output
 
 
-def plain_tensors(weights: WeightFiles, form: Format) -> Iterator[tuple[str, torch.Tensor]]:
+def plain_tensors(weights: WeightReader, form: Format) -> Iterator[tuple[str, torch.Tensor]]:
     """Yield every tensor of the model, the quantised ones as float32 under the names they have in a plain model.
 
     Raises:
@@ -124,13 +109,13 @@ def plain_tensors(weights: WeightFiles, form: Format) -> Iterator[tuple[str, tor
         yield f"{layer}.weight", dequantised_layer(weights, layer, form)
 
 
-def quantised_layers(weights: WeightFiles, form: Format) -> list[str]:
+def quantised_layers(weights: WeightReader, form: Format) -> list[str]:
     """Return the names of the quantised layers, e.g. `model.layers.0.mlp.up_proj`, sorted."""
     ending = _ENDINGS[form]
     return sorted(name.removesuffix(ending) for name in weights if name.endswith(ending))
 
 
-def dequantised_layer(weights: WeightFiles, layer: str, form: Format) -> torch.Tensor:
+def dequantised_layer(weights: WeightReader, layer: str, form: Format) -> torch.Tensor:
     """Return one layer's weight as float32, shape (outputs, inputs).
 
     Raises:
@@ -153,13 +138,3 @@ def dequantised_layer(weights: WeightFiles, layer: str, form: Format) -> torch.T
         )
     except ValueError as error:
         raise ModelError(f"{weights.folder}: layer {layer}: {error}") from error
-
-
-def copy_companions(source: Path, output: Path) -> None:
-    """Copy what travels with a model's weights (tokenizer, chat template, generation config, licence), no manifest."""
-    from core.artifacts import MANIFEST_NAME
-
-    for path in sorted(source.iterdir()):
-        own = path.name in ("config.json", MANIFEST_NAME, INDEX) or path.suffix in (".safetensors", ".bin", ".pt")
-        if path.is_file() and not own and not path.name.startswith("."):
-            shutil.copyfile(path, output / path.name)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
-from rerank.weight_files import WeightFiles, open_weights
+from rerank.weight_reader import WeightReader, open_weights
 
 _LAYER = re.compile(r"(?:^|\.)layers\.(\d+)\..+\.weight$")
 _SPLIT_INPUTS = ("o_proj", "down_proj", "dense_4h_to_h", "out_proj")
@@ -56,11 +56,10 @@ class ModelShape:
         return sum(layer.outputs * layer.inputs for layer in self.layers)
 
 
-def quantisable_layers(weights: WeightFiles) -> list[str]:
-    """Return the names of the decoder's linear layers, sorted: matrices inside `layers.N`, without embeddings and head."""
-    return sorted(
-        name.removesuffix(".weight") for name, shape in weights.shapes.items() if _LAYER.search(name) and len(shape) == 2
-    )
+def quantisable_layers(weights: WeightReader) -> list[str]:
+    """Return the names of the decoder's linear layers, sorted: matrices inside `layers.N`, not the head."""
+    matrices = [name for name, shape in weights.shapes.items() if len(shape) == 2 and _LAYER.search(name)]
+    return sorted(name.removesuffix(".weight") for name in matrices)
 
 
 def model_shape(folder: Path) -> ModelShape:

@@ -1,7 +1,7 @@
 """Quantisers that need no other package: plain rounding to 4-bit integers, and 8-bit floats.
 
-Both write compressed-tensors checkpoints, which vLLM reads. Rounding to integers is the baseline that calibrated methods
-must beat; 8-bit floats (E4M3, a scale a row, activations scaled a token while running) lose little without calibration.
+Both write compressed-tensors checkpoints, which vLLM reads. Rounding to integers is the baseline for calibrated methods
+to beat; 8-bit floats (E4M3, a scale a row, activations scaled a token while running) lose little without calibration.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.artifacts import write_json
-from rerank.dequantize import copy_companions, read_config
+from core.model_files import copy_companions, read_model_config, write_weights
 from rerank.linear_layers import quantisable_layers
 from rerank.packed_weights import pack
-from rerank.weight_files import open_weights, write_weights
+from rerank.weight_reader import open_weights
 
 if TYPE_CHECKING:
     import torch
@@ -75,7 +75,7 @@ def quantise_plainly(model: Path, output: Path, *, group_size: int | None, dtype
         dtype: Of scales and of what is not quantised: `bfloat16` or `float16`.
 
     Raises:
-        ModelError: The model cannot be read, or the disk is full.
+        ModelError: The model cannot be read.
         ValueError: The group size does not divide a layer's inputs.
     """
     import torch
@@ -97,9 +97,9 @@ def quantise_plainly(model: Path, output: Path, *, group_size: int | None, dtype
                     yield from ((f"{layer}.{part}", value) for part, value in parts.items())
 
         output.mkdir()
-        write_weights(tensors(), output)
+        write_weights(output, tensors())
     copy_companions(model, output)
-    config = {**read_config(model), "dtype": dtype, "quantization_config": compressed_config(group_size)}
+    config = {**read_model_config(model), "dtype": dtype, "quantization_config": compressed_config(group_size)}
     write_json(output / "config.json", config)
 
 

@@ -24,7 +24,7 @@ def group_size_faults(shape: ModelShape, *, group_size: int, parts: int) -> list
         parts: GPUs that will share every layer (tensor parallelism).
     """
     if not shape.layers:
-        return ["the model has no linear layers named layers.N…weight; 4-bit quantisation does not know how it is built"]
+        return ["the model has no linear layers named layers.N…weight; its kind is not known here"]
     faults: dict[str, str] = {}
     for layer in shape.layers:
         kind = layer.name.rpartition(".")[2]

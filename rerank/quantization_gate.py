@@ -138,14 +138,15 @@ class GateResult:
         }
 
 
-def same_best_label(before: Sequence[LabelScores], after: Sequence[LabelScores]) -> "np.ndarray[Any, np.dtype[np.bool_]]":
-    """Return for each prompt whether both models score the same label best; ties go to the first label.
+def same_best_label(before: Sequence[LabelScores], after: Sequence[LabelScores]) -> FloatArray:
+    """Return 1 for each prompt whose best label is the same in both models, else 0; ties go to the first label.
 
     Raises:
         ValueError: The prompts or their labels differ in number, or there are none.
     """
     _check(before, after)
-    return np.array([int(a.logprobs.argmax()) == int(b.logprobs.argmax()) for a, b in zip(before, after, strict=True)])
+    pairs = zip(before, after, strict=True)
+    return np.array([float(a.logprobs.argmax() == b.logprobs.argmax()) for a, b in pairs], dtype=np.float64)
 
 
 def label_divergences(before: Sequence[LabelScores], after: Sequence[LabelScores]) -> FloatArray:

@@ -7,20 +7,20 @@ passes between. Whatever the tool leaves, the result has the model's own config,
 
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from core.artifacts import atomic_path, write_json
-from core.errors import ModelError
-from rerank.dequantize import checkpoint_format, copy_companions, read_config
+from core.disk import full_disk_told
+from core.model_files import copy_companions, read_model_config, write_weights
+from rerank.dequantize import checkpoint_format
 from rerank.environment_process import run_in_environment
 from rerank.plain_quantizer import quantise_plainly
-from rerank.weight_files import open_weights, write_weights
+from rerank.weight_reader import open_weights
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
 logger = logging.getLogger(__name__)
 
@@ -217,13 +217,13 @@ def quantise(
         `output`: a checkpoint with the model's own config, tokenizer, chat template and generation config.
 
     Raises:
-        ModelError: The back end failed, left something else than a quantised model, or the disk is full.
+        ModelError: The back end failed, or left something else than a quantised model.
+        InputError: The disk is full.
     """
-    with atomic_path(output) as temporary:
+    with full_disk_told(output), atomic_path(output) as temporary:
         raw = temporary.with_name("raw")
         quantiser.quantise(model, calibration, raw, options)
-        with _told_of_a_full_disk(output):
-            settle(raw, model, temporary, dtype=options.dtype)
+        settle(raw, model, temporary, dtype=options.dtype)
     return output
 
 
@@ -242,7 +242,7 @@ def settle(raw: Path, model: Path, output: Path, *, dtype: Dtype16) -> None:
     import torch
 
     checkpoint_format(raw)
-    told = read_config(raw)["quantization_config"]
+    told = read_model_config(raw)["quantization_config"]
     kind: torch.dtype = getattr(torch, dtype)
     output.mkdir()
     with open_weights(raw) as weights:
@@ -252,20 +252,12 @@ def settle(raw: Path, model: Path, output: Path, *, dtype: Dtype16) -> None:
                 tensor = weights.get(name)
                 yield name, tensor.to(kind) if tensor.dtype == torch.float32 else tensor
 
-        write_weights(tensors(), output)
+        write_weights(output, tensors())
         kinds = {weights.dtypes[name] for name in weights}
     copy_companions(model, output)
     # AutoAWQ works in float16 whatever the model was in.
     kept: Dtype16 = "float16" if "F16" in kinds and "BF16" not in kinds else dtype
-    write_json(output / "config.json", {**read_config(model), "dtype": kept, "quantization_config": told})
-
-
-@contextmanager
-def _told_of_a_full_disk(output: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise ModelError(f"{output}: cannot be written ({error}); is the disk full? Free some and run again") from error
+    write_json(output / "config.json", {**read_model_config(model), "dtype": kept, "quantization_config": told})
 
 
 def open_quantiser(back_end: BackEnd, *, environments: Path, scripts: Path, log: Path) -> Quantiser:

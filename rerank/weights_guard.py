@@ -1,7 +1,7 @@
 """Whether a quantised checkpoint still holds the model: its weights against the plain ones, layer by layer.
 
-A quantiser can finish without a word and leave a destroyed model (AutoAWQ on a CPU). AWQ moves scales between a norm and
-the layers that it feeds, so weights alone may differ; weight times norm may not, beyond rounding. That product is
+A quantiser can finish without a word and leave a destroyed model (AutoAWQ on a CPU). AWQ moves scales between a norm
+and the layers that it feeds, so weights alone may differ; weight times norm may not, beyond rounding. That product is
 compared, for the layers whose rows no method scales.
 """
 
@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import ModelError
-from rerank.dequantize import checkpoint_format, dequantised_layer, quantised_layers, read_config
+from core.model_files import read_model_config
+from rerank.dequantize import checkpoint_format, dequantised_layer, quantised_layers
 from rerank.linear_layers import quantisable_layers
-from rerank.weight_files import WeightFiles, open_weights
+from rerank.weight_reader import WeightReader, open_weights
 
 if TYPE_CHECKING:
     import torch
@@ -64,7 +65,7 @@ def check_weights(plain: Path, quantised: Path) -> WeightErrors | None:
     form = checkpoint_format(quantised)
     errors: dict[str, float] = {}
     # Gemma's norms multiply by one more than their weight.
-    shift = 1.0 if str(read_config(plain).get("model_type", "")).startswith("gemma") else 0.0
+    shift = 1.0 if str(read_model_config(plain).get("model_type", "")).startswith("gemma") else 0.0
     with open_weights(plain) as before, open_weights(quantised) as after:
         layers = quantised_layers(after, form)
         missing = sorted(set(quantisable_layers(before)) - set(layers))
@@ -84,15 +85,15 @@ def check_weights(plain: Path, quantised: Path) -> WeightErrors | None:
     worst = max(errors, key=lambda name: errors[name])
     if errors[worst] > LARGEST_ERROR:
         raise ModelError(
-            f"{quantised}: the weights are not the model's any more: layer {worst} differs by {errors[worst]:.2f} of its "
-            f"size (rounding makes about 0.1, accepted is {LARGEST_ERROR}). The quantiser failed without saying so; use "
-            "another back end, or the versions pinned in environments/"
+            f"{quantised}: the weights are not the model's any more: layer {worst} differs by {errors[worst]:.2f} of "
+            f"its size (rounding makes about 0.1, accepted is {LARGEST_ERROR}). The quantiser failed without a word; "
+            "use another back end, or the versions pinned in environments/"
         )
     mean = sum(errors.values()) / len(errors)
     return WeightErrors(mean=mean, largest=errors[worst], layer=worst, compared=len(errors))
 
 
-def _relative_error(before: WeightFiles, after: WeightFiles, layer: str, weight: torch.Tensor, shift: float) -> float:
+def _relative_error(before: WeightReader, after: WeightReader, layer: str, weight: torch.Tensor, shift: float) -> float:
     ending = next(ending for ending in _FED_BY if layer.endswith(ending))
     norm = f"{layer.removesuffix(ending)}{_FED_BY[ending]}.weight"
     plain = before.get(f"{layer}.weight").float()
