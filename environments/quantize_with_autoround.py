@@ -43,7 +43,10 @@ def main(path: Path) -> None:
         device_map=0 if on_gpu else "cpu",
         seed=job["seed"],
     )
-    rounder.quantize_and_save(job["output"], format="auto_awq")
+    # The tool makes a folder of its own naming inside the one it is given.
+    holder = Path(job["output"]).with_name("auto-round")
+    rounder.quantize_and_save(str(holder), format="auto_awq")
+    next(holder.rglob("config.json")).parent.rename(job["output"])
 
 
 def pieces(prompts: list[list[int]], length: int) -> list[torch.Tensor]:
