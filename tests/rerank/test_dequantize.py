@@ -68,7 +68,11 @@ def test_other_formats_are_refused(word_lm: Path, tmp_path: Path) -> None:
         checkpoint_format(word_lm)
     shutil.copytree(word_lm, tmp_path / "gptq")
     config = json.loads((word_lm / "config.json").read_text(encoding="utf-8"))
-    for told in ({"quant_method": "gptq", "bits": 4}, {"quant_method": "awq", "bits": 8}, {"quant_method": "awq", "version": "gemv"}):
+    for told in (
+        {"quant_method": "gptq", "bits": 4},
+        {"quant_method": "awq", "bits": 8},
+        {"quant_method": "awq", "version": "gemv"},
+    ):
         (tmp_path / "gptq" / "config.json").write_text(json.dumps({**config, "quantization_config": told}), "utf-8")
         with pytest.raises(ModelError, match="expected compressed-tensors"):
             checkpoint_format(tmp_path / "gptq")

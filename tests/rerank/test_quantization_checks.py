@@ -46,9 +46,10 @@ def test_a_72b_on_two_gpus_does_not_take_128() -> None:
 
 def test_widths_that_cannot_be_shared_are_told() -> None:
     assert "that 7 GPUs can share" in group_size_faults(SMOL, group_size=64, parts=7)[0]
-    assert "no linear layers" in group_size_faults(
-        ModelShape(parameters=1, layers=(), largest_block=0), group_size=64, parts=1
-    )[0]
+    assert (
+        "no linear layers"
+        in group_size_faults(ModelShape(parameters=1, layers=(), largest_block=0), group_size=64, parts=1)[0]
+    )
 
 
 def wanted(**changes: object) -> object:

@@ -36,8 +36,13 @@ def test_divergence_and_agreement_by_hand() -> None:
     assert label_divergences(before, before).tolist() == [0.0, 0.0]
 
 
-def gate(after: list[Ranking], *, map_delta: float = -0.005, agreement: float = 0.97):  # noqa: ANN202
-    before = [ranking("1_A", 7, 8, 0.9), ranking("2_B", 7, 8, 0.8), ranking("3_C", 8, 7, 0.7), ranking("4_D", 7, 8, 0.6)]
+def gate(after: list[Ranking], *, map_delta: float = -0.005, agreement: float = 0.97):
+    before = [
+        ranking("1_A", 7, 8, 0.9),
+        ranking("2_B", 7, 8, 0.8),
+        ranking("3_C", 8, 7, 0.7),
+        ranking("4_D", 7, 8, 0.6),
+    ]
     return judge(
         before,
         after,
@@ -51,7 +56,9 @@ def gate(after: list[Ranking], *, map_delta: float = -0.005, agreement: float = 
 
 
 def test_a_model_that_lost_is_refused_with_reasons() -> None:
-    found = gate([ranking("1_A", 7, 8, 0.9), ranking("2_B", 8, 7, 0.8), ranking("3_C", 8, 7, 0.7), ranking("4_D", 8, 7, 0.6)])
+    found = gate(
+        [ranking("1_A", 7, 8, 0.9), ranking("2_B", 8, 7, 0.8), ranking("3_C", 8, 7, 0.7), ranking("4_D", 8, 7, 0.6)]
+    )
     assert (found.before, found.after, found.delta) == (0.875, 0.625, -0.25)
     assert (found.low, found.high) == (-0.5, 0.0)
     assert found.agreement == 0.75 and not found.accepted and found.is_sure is False
