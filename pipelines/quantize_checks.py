@@ -1,5 +1,6 @@
 """What `quantize_reranker.py` checks before anything is loaded; every fault is told at once."""
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -20,8 +21,10 @@ from rerank.calibration_prompts import check_no_overlap
 from rerank.dequantize import quantization_config
 from rerank.environment_process import installed_version
 from rerank.linear_layers import model_shape
-from rerank.quantization_checks import free_memory, group_size_faults, need_faults, needs
+from rerank.quantization_checks import free_memory, group_size_faults, kernel_warning, need_faults, needs
 from rerank.quantize import BACK_ENDS, environment_python
+
+logger = logging.getLogger(__name__)
 
 _TOKENS_A_CANDIDATE, _TOKENS_BESIDE = 40, 600  # of a listwise prompt, generously
 
@@ -130,6 +133,11 @@ def _check_fit(chosen: RerankerSettings, settings: Settings, work: Path) -> None
     if facts.bits == 4:
         told = group_size_faults(shape, group_size=options.group_size, parts=options.tensor_parallel_size)
         faults += [f"quantization.group_size: {fault}" for fault in told]
+        warning = kernel_warning(
+            shape, group_size=options.group_size, parts=options.tensor_parallel_size, symmetric=options.symmetric
+        )
+        if warning and not told:
+            logger.warning("warning: %s", warning)
     on_gpu = torch.cuda.is_available()
     tokens = min(chosen.prompt.max_tokens, _TOKENS_BESIDE + _TOKENS_A_CANDIDATE * chosen.candidates)
     wanted = needs(

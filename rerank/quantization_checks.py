@@ -12,6 +12,7 @@ GIGABYTE = 1_000_000_000
 BYTES_4_BIT = 0.6
 """A parameter of a 4-bit model with scales, zeros and the layers left alone: 0.6 GB per billion (measured on AWQ)."""
 BYTES_8_BIT = 1.1
+_MARLIN_GROUPS = (32, 64, 128)
 _WORD = 8  # 4-bit weights are packed eight to a word
 
 
@@ -54,6 +55,24 @@ def largest_group_size(shape: ModelShape, parts: int) -> int:
     while size < 128 and common % (2 * size) == 0:
         size *= 2
     return size
+
+
+def kernel_warning(shape: ModelShape, *, group_size: int, parts: int, symmetric: bool) -> str | None:
+    """Say what follows where vLLM's fast 4-bit kernel (Marlin) does not take a model's widths; None where it does.
+
+    It needs group sizes of 32, 64 or 128, and of each GPU's part inputs that 128 and outputs that 64 divides (vLLM 0.24
+    to 0.32); SmolLM2, 576 wide, has other widths, Qwen2.5 and Llama fit on one GPU.
+    """
+    odd = [
+        layer.name
+        for layer in shape.layers
+        if layer.inputs_of_a_part(parts) % 128 or (layer.outputs // (1 if layer.splits_inputs else parts)) % 64
+    ]
+    if not odd and group_size in _MARLIN_GROUPS:
+        return None
+    why = f"the widths of {len(odd)} layers, for example {odd[0]}" if odd else f"group size {group_size}"
+    told = f"vLLM's fast 4-bit kernel does not take {why}: it computes these with slower ones, which need dtype float16"
+    return told if symmetric else f"{told} and symmetric levels (quantization.symmetric=true, or AWQ's form)"
 
 
 @dataclass(frozen=True, kw_only=True)

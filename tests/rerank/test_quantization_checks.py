@@ -9,6 +9,7 @@ from rerank.quantization_checks import (
     GIGABYTE,
     free_memory,
     group_size_faults,
+    kernel_warning,
     largest_group_size,
     need_faults,
     needs,
@@ -50,6 +51,19 @@ def test_widths_that_cannot_be_shared_are_told() -> None:
         "no linear layers"
         in group_size_faults(ModelShape(parameters=1, layers=(), largest_block=0), group_size=64, parts=1)[0]
     )
+
+
+def test_widths_that_vllms_fast_kernel_does_not_take_are_told() -> None:
+    told = kernel_warning(SMOL, group_size=64, parts=1, symmetric=True)
+    assert told and "2 layers, for example model.layers.0.self_attn.o_proj" in told and "dtype float16" in told
+    assert "symmetric" not in told
+    assert "symmetric=true" in str(kernel_warning(SMOL, group_size=64, parts=1, symmetric=False))
+    assert kernel_warning(QWEN_72B, group_size=128, parts=1, symmetric=True) is None
+    # 29568 / 2 = 14784 = 115.5 times 128.
+    assert "2 layers, for example model.layers.0.mlp.down" in str(
+        kernel_warning(QWEN_72B, group_size=64, parts=2, symmetric=True)
+    )
+    assert "group size 16" in str(kernel_warning(QWEN_72B, group_size=16, parts=1, symmetric=True))
 
 
 def wanted(**changes: object) -> object:
