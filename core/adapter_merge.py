@@ -133,6 +133,18 @@ def check_merge(base: Path, adapters: Sequence[Adapter], *, into: Into, dtype: s
             f"model {base}: is quantised already; adapters are merged into the base as it was before (its 4-bit form "
             "is made here)"
         )
+    return check_fits(base, adapters)
+
+
+def check_fits(base: Path, adapters: Sequence[Adapter]) -> dict[str, str]:
+    """Check that a base that is not quantised has the modules of adapters, in their shapes; reads headers alone.
+
+    Returns:
+        The base's weight of each module, by the module's name.
+
+    Raises:
+        ModelError: It has not, or an adapter is no plain one.
+    """
     shapes = weight_shapes(weight_files(base))
     names: dict[str, str] = {}
     for adapter in adapters:

@@ -44,10 +44,12 @@ def full_disk_told(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _FULL:
+        # What copies a folder gathers its faults, with their numbers in the text.
+        gathered = isinstance(error, shutil.Error) and any(f"[Errno {number}]" in str(error) for number in _FULL)
+        if error.errno not in _FULL and not gathered:
             raise
         raise _full(path) from error
-    except SafetensorError as error:  # its writer hides the error's number in the text
+    except SafetensorError as error:  # so does its writer
         if not any(f"os error {number}" in str(error) for number in _FULL):
             raise
         raise _full(path) from error

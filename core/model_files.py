@@ -17,7 +17,7 @@ SHARD_BYTES = 4 << 30
 """Of a file of weights; also what is held in memory at once."""
 
 _NOT_COPIED = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".onnx", ".h5", ".msgpack", ".md", ".lock")
-_NOT_COPIED_NAMES = ("manifest.json", "adapter_config.json", "trainer_state.json")
+_NOT_COPIED_NAMES = ("manifest.json", "adapter_config.json", "trainer_state.json", "average.json")
 _TOKENIZER_NAMES = (
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json"),
     *("merges.txt", "vocab.txt", "tokenizer.model", "spiece.model", "chat_template.jinja", "chat_template.json"),
