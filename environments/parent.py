@@ -1,7 +1,6 @@
 """A process that ends with the one that started it."""
 
 import os
-import sys
 import threading
 
 VARIABLE = "END_WITH_STDIN"
@@ -16,7 +15,8 @@ def end_with_parent() -> None:
         return
 
     def watch() -> None:
-        while sys.stdin.buffer.read(1 << 10):
+        # Not sys.stdin: its lock, held by this thread, is fatal when the interpreter ends.
+        while os.read(0, 1 << 10):
             pass
         os._exit(1)
 

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LARGEST_ERROR = 0.5
-"""Relative to the weights' norm. 4-bit rounding makes about 0.1, a destroyed model more than 1."""
+LARGEST_ERROR = 0.35
+"""Relative to the weights' norm. Measured on SmolLM2 at group size 64: rounding at most 0.13, AWQ and GPTQ 0.18; AutoAWQ unmended on a
+CPU 0.5 on average."""
 _FED_BY = {
     "self_attn.q_proj": "input_layernorm",
     "self_attn.k_proj": "input_layernorm",

@@ -56,6 +56,15 @@ def test_versions_are_those_of_the_environment() -> None:
         installed_version(PYTHON, "not-there")
 
 
+def test_a_script_that_watches_its_parent_ends_well(tmp_path: Path) -> None:
+    text = (
+        f"import sys, time\nsys.path.insert(0, {str(ROOT / 'environments')!r})\n"
+        "from parent import end_with_parent\nend_with_parent()\ntime.sleep(0.5)\nprint('done')"
+    )
+    run_in_environment(PYTHON, script(tmp_path, text), tmp_path / "job", log=tmp_path / "x.log")
+    assert (tmp_path / "x.log").read_text(encoding="utf-8") == "done\n"
+
+
 def test_a_killed_pipeline_takes_its_script_with_it(tmp_path: Path) -> None:
     text = (
         f"import os, sys, time\nsys.path.insert(0, {str(ROOT / 'environments')!r})\n"
