@@ -65,7 +65,7 @@ quantizer-env:
 	touch $@
 
 test-quantizers: install $(QUANTIZERS:%=.environments/%/.installed)
-	$(BIN)/python -m pytest -m quantizers --durations=0 -o log_cli=true -o log_cli_level=INFO
+	$(BIN)/python -m pytest -m quantizers --durations=0
 
 # The README's file tree, from the modules' docstrings.
 tree: install

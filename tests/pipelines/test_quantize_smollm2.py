@@ -1,13 +1,13 @@
 """The whole chain with SmolLM2-135M on real Eedi text: QLoRA steps, merge, quantise, plain weights, gate.
 
-The numbers are in the log (`-o log_cli=true -o log_cli_level=INFO`). Back ends with environments of their own run under
+The numbers are written to the terminal. Back ends with environments of their own run under
 the marker `quantizers` (`make test-quantizers`; QUANTIZER_ENVIRONMENTS names another folder of environments).
 """
 
 import json
-import logging
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -25,8 +25,6 @@ from pipelines import quantize_reranker
 from rerank.calibration_prompts import read_calibration
 from rerank.quantize import BACK_ENDS
 from rerank.weights_guard import check_weights
-
-logger = logging.getLogger(__name__)
 
 Invoke = Callable[..., "subprocess.CompletedProcess[str]"]
 ROOT = Path(__file__).parents[2]
@@ -57,10 +55,21 @@ def real_files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 
 
 @pytest.fixture
+def tell(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Write numbers where CI's log has them, whatever logging a pipeline has set up."""
+
+    def write(text: str) -> None:
+        with capsys.disabled():
+            sys.stdout.write(f"\n{text}\n")
+
+    return write
+
+
+@pytest.fixture
 def quantized(real_files: Files, tiny_config: Path, tiny_model: Path, invoke: Invoke) -> Iterator[Invoke]:
     table = {"kind": "listwise", "model": BASE, "candidates": 5, "batch_queries": 4}
     settings = [f"rerankers.lm.{key}={value}" for key, value in table.items()]
-    settings += ["quantization.group_size=64", "quantization.queries=8", "quantization.prompts=4"]
+    settings += ["quantization.group_size=64", "quantization.queries=4", "quantization.prompts=4"]
     settings += ["quantization.map_delta=-0.2", "quantization.agreement=0.5", "threads=2"]
     named: list[object] = ["--train", real_files.train, "--misconceptions", real_files.misconceptions]
     named += ["--config", tiny_config, "--retriever", tiny_model, "--reranker", "lm"]
@@ -82,7 +91,7 @@ def trained_adapter(prompts: list[list[int]], folder: Path) -> tuple[Path, list[
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
-        losses.append(float(loss))
+        losses.append(loss.item())
     save_trained(model, folder, base=base, base_name=BASE)
     write_manifest(folder, {"training": {"method": "qlora"}})
     return folder, losses
@@ -96,7 +105,7 @@ def gate_of(folder: Path) -> dict[str, float]:
 
 @pytest.mark.slow
 @pytest.mark.eedi
-def test_adapter_merge_quantise_dequantise_gate(quantized: Invoke, tmp_path: Path) -> None:
+def test_adapter_merge_quantise_dequantise_gate(quantized: Invoke, tell: Callable[[str], None], tmp_path: Path) -> None:
     from core.tokenizer import load_tokenizer
     from rerank.prompts import ListwisePrompter, PromptTemplate
 
@@ -108,7 +117,7 @@ def test_adapter_merge_quantise_dequantise_gate(quantized: Invoke, tmp_path: Pat
     prompter = ListwisePrompter(load_tokenizer(locate_model(BASE).folder), PromptTemplate())
     prompts = [list(prompter.build(query, list(bank)).token_ids) for query in queries_of(questions)[:2]]
     adapter, losses = trained_adapter(prompts, tmp_path / "adapter")
-    logger.info("QLoRA losses: %s", losses)
+    tell(f"QLoRA losses: {losses}")
     assert losses[0] > losses[1] > losses[2]
 
     done = quantized("--adapter", adapter, "--back-end", "rtn", "--output", tmp_path / "made")
@@ -116,8 +125,8 @@ def test_adapter_merge_quantise_dequantise_gate(quantized: Invoke, tmp_path: Pat
     work = tmp_path / "made.work"
     assert read_manifest(work / "merged")["into"] == "dequantised"  # type: ignore[index]
     gate = gate_of(tmp_path / "made")
-    logger.info("rtn: %s", gate)
-    assert gate["prompts"] == 16 and gate["top1_agreement"] >= 0.5 and 0 < gate["mean_kl"] < 2
+    tell(f"rtn: {gate}")
+    assert gate["prompts"] == 8 and gate["top1_agreement"] >= 0.5 and 0 < gate["mean_kl"] < 2
 
     # The folder of plain weights scores as the gate measured: what a machine without 4-bit kernels can serve.
     errors = check_weights(work / "merged", tmp_path / "made")
@@ -130,7 +139,9 @@ def test_adapter_merge_quantise_dequantise_gate(quantized: Invoke, tmp_path: Pat
 @pytest.mark.quantizers
 @pytest.mark.eedi
 @pytest.mark.parametrize("name", [name for name, facts in BACK_ENDS.items() if facts.environment])
-def test_a_back_end_in_its_environment(quantized: Invoke, tmp_path: Path, name: str) -> None:
+def test_a_back_end_in_its_environment(
+    quantized: Invoke, tell: Callable[[str], None], tmp_path: Path, name: str
+) -> None:
     if not (ENVIRONMENTS / str(BACK_ENDS[name].environment) / "bin" / "python").is_file():  # type: ignore[index]
         pytest.skip(f"no environment of {name} at {ENVIRONMENTS}: make quantizer-env")
     dtype = "float16" if name == "autoawq" else "bfloat16"
@@ -141,7 +152,7 @@ def test_a_back_end_in_its_environment(quantized: Invoke, tmp_path: Path, name: 
     assert done.returncode == 0, done.stderr
     gate = gate_of(tmp_path / "made")
     errors = check_weights(locate_model(BASE).folder, tmp_path / "made")
-    logger.info("%s: %s, weights %s", name, gate, errors)
+    tell(f"{name}: {gate}, weights {errors}")
     assert errors is not None and errors.largest < 0.4
     assert gate["mean_kl"] < 2 and gate["top1_agreement"] >= 0.5
     config = json.loads((tmp_path / "made" / "config.json").read_text(encoding="utf-8"))
