@@ -16,8 +16,9 @@ from safetensors.torch import load_file, save_file
 from core.artifacts import read_manifest, write_manifest
 from core.tables import read_questions, write_questions
 from core.tokenizer import load_tokenizer
-from pipelines import ablate_rerankers, quantize_reranker
+from pipelines import ablate_rerankers, end_to_end, quantize_reranker
 from pipelines.job import fingerprints
+from pipelines.quantised_models import NO_GATE
 
 Invoke = Callable[..., "subprocess.CompletedProcess[str]"]
 ROOT = Path(__file__).parents[2]
@@ -29,6 +30,8 @@ class Files(Protocol):
 
     @property
     def train(self) -> Path: ...
+    @property
+    def test(self) -> Path: ...
     @property
     def misconceptions(self) -> Path: ...
 
@@ -178,17 +181,33 @@ def test_an_adapter_of_another_base_is_refused(quantized: Invoke, tiny_lm: Path,
     assert done.returncode == 2 and "Stopped by" in done.stderr and not (tmp_path / "made.work").exists()
 
 
-def test_the_result_is_taken_without_a_warning_and_another_with_one(
-    quantized: Invoke, tiny_lm: Path, tmp_path: Path
+def test_the_main_job_warns_of_a_quantised_model_without_numbers(
+    quantized: Invoke,
+    invoke: Invoke,
+    tiny_files: Files,
+    tiny_config: Path,
+    tiny_model: Path,
+    tiny_lm: Path,
+    tmp_path: Path,
 ) -> None:
-    """The folder that was published carries the numbers; the one in the work folder does not."""
+    """The folder that was published carries the gate's numbers; the one in the work folder does not."""
+    pytest.importorskip("compressed_tensors", reason="transformers reads these checkpoints with compressed-tensors")
     assert quantized(*LOOSE).returncode == 0
-    from core.models import locate_model
-    from pipelines.quantised_models import gate_warnings
-
-    assert gate_warnings([locate_model(str(tmp_path / "made"))]) == []
-    assert gate_warnings([locate_model(str(tmp_path / "made.work" / "quantised"))])[0][1] == 1
-    assert ablate_rerankers.gate_warnings is gate_warnings
+    files = ["--train", tiny_files.train, "--misconceptions", tiny_files.misconceptions, "--config", tiny_config]
+    more = ["--retriever", tiny_model, "--set", "rerankers.lm.candidates=3", "--set", "rerankers.lm.bias_sample=0"]
+    for folder, warned in ((tmp_path / "made", False), (tmp_path / "made.work" / "quantised", True)):
+        table = ["--set", "rerankers.lm.kind=listwise", "--set", f"rerankers.lm.model={folder}"]
+        output = tmp_path / f"run-{warned}"
+        test = ["--test", tiny_files.test, "--reranker", "lm", "--output", output]
+        done = invoke(end_to_end.main, *files, *more, *table, *test)
+        assert done.returncode == 0, done.stderr
+        assert ("is quantised and carries no gate's numbers" in done.stderr) is warned
+        told = json.loads((output / "metrics.json").read_text(encoding="utf-8"))["warnings"]
+        assert (NO_GATE in told) is warned
+        output = tmp_path / f"ablation-{warned}"
+        done = invoke(ablate_rerankers.main, *files, *more, *table, "--rerankers", "lm", "--output", output)
+        assert done.returncode == 0, done.stderr
+        assert (NO_GATE in json.loads((output / "metrics.json").read_text(encoding="utf-8"))["warnings"]) is warned
 
 
 @pytest.mark.slow

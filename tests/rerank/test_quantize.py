@@ -1,6 +1,7 @@
 """Back ends: what a tool leaves becomes a checkpoint with the model's own config and tokenizer."""
 
 import ast
+import errno
 import json
 import shutil
 import sys
@@ -10,8 +11,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from core.errors import ModelError
+from core.errors import InputError, ModelError
 from core.tokenizer import load_tokenizer
+from rerank.dequantize import dequantise_checkpoint
 from rerank.plain_quantizer import quantise_plainly
 from rerank.quantize import (
     BACK_ENDS,
@@ -93,6 +95,24 @@ def test_a_tool_that_fails_leaves_what_stood_there(word_lm: Path, tmp_path: Path
     shutil.rmtree(tmp_path / "out" / "none", ignore_errors=True)
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
     assert not list(tmp_path.glob(".out.*"))
+
+
+def test_a_full_disk_is_one_clear_error_and_nothing_is_left(
+    word_lm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(folder: Path, weights: object) -> None:
+        (folder / "part-0.safetensors").write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("rerank.quantize.write_weights", full)
+    with pytest.raises(InputError, match="the disk is full"):
+        quantise(PlainQuantiser(bits=4), word_lm, None, tmp_path / "out", OPTIONS)
+    assert list(tmp_path.iterdir()) == []
+    quantise_plainly(word_lm, tmp_path / "ready", group_size=16, dtype="bfloat16")
+    monkeypatch.setattr("rerank.dequantize.write_weights", full)
+    with pytest.raises(InputError, match="the disk is full"):
+        dequantise_checkpoint(tmp_path / "ready", tmp_path / "plain")
+    assert [path.name for path in tmp_path.iterdir()] == ["ready"]
 
 
 @pytest.mark.parametrize("name", sorted({facts.environment for facts in BACK_ENDS.values() if facts.environment}))
