@@ -3,13 +3,13 @@
 # as it comes, and one that fails or runs into its LIMIT leaves the others alone.
 #   DATA=../shared/data/eedi TOKENIZER=qwen2.5 RETRIEVER=MODEL bash benchmarks/listwise_gpu.sh
 #   STEPS="fp8 awq" … chooses steps; STEPS=tp needs two GPUs; SHAPE=tiny is a rehearsal on a CPU
-# Steps: fp8 (with the adaptive orders), awq, bf16, transformers, end-to-end, tp (bf16 and fp8 on one and two GPUs), summary.
+# Steps: fp8 (with the adaptive orders), awq, bf16, transformers, end-to-end, tp (bf16 and fp8 on TP GPUs, "1 2"), summary.
 # QUERIES are timed (a query is two prompts), REPEATS times, the product with BATCH_QUERIES under way at once; EAGER=1
 # leaves compilation and CUDA graphs out (starts a minute sooner).
 set -u
 DATA=${DATA:-../shared/data/eedi} TOKENIZER=${TOKENIZER:-qwen2.5} RETRIEVER=${RETRIEVER:-bundled:all-MiniLM-L6-v2}
 RESULTS=${RESULTS:-runs/listwise_gpu} STEPS=${STEPS:-fp8 awq bf16 transformers end-to-end summary} LIMIT=${LIMIT:-280}
-SHAPE=${SHAPE:-32b} QUERIES=${QUERIES:-192} BATCH_QUERIES=${BATCH_QUERIES:-64} REPEATS=${REPEATS:-2} EAGER=${EAGER:-1} BATCH_TOKENS=${BATCH_TOKENS:-8192}
+SHAPE=${SHAPE:-32b} QUERIES=${QUERIES:-192} BATCH_QUERIES=${BATCH_QUERIES:-512} TP=${TP:-1 2} REPEATS=${REPEATS:-2} EAGER=${EAGER:-1} BATCH_TOKENS=${BATCH_TOKENS:-8192}
 PYTHON=${PYTHON:-python3} WORK=${WORK:-$RESULTS/work}
 # NVLink multicast stays off: on a shared host it can put the GPUs out of service.
 export NCCL_NVLS_ENABLE=0 TORCH_SYMM_MEM_DISABLE_MULTICAST=1 NVSHMEM_DISABLE_NVLS=1 VLLM_ALLREDUCE_USE_SYMM_MEM=0
@@ -36,7 +36,7 @@ for step in $STEPS; do
     transformers) speed transformers transformers ;;
     end-to-end) speed end-to-end end-to-end --quantization fp8 --set engines.vllm.load_format=dummy ;;
     tp)
-        for size in 1 2; do
+        for size in $TP; do
             speed "bf16-tp$size" product --quantization bf16 --tensor-parallel $size
             speed "fp8-tp$size" product --quantization fp8 --tensor-parallel $size
         done

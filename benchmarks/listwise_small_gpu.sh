@@ -3,7 +3,7 @@
 # that was cut off is started again with the same RESULTS.
 #   DATA=../shared/data/eedi MODEL=bundled:all-MiniLM-L6-v2 LM=bundled:SmolLM2-135M-Instruct bash benchmarks/listwise_small_gpu.sh
 # STEPS="retrievers variants summary" chooses; VARIANTS as in listwise_small.toml; TEXTS=1 adds hints and explanations;
-# LIMIT seconds a process.
+# LIMIT seconds a process. EXTRA: further options (a recipe of stage 1: "--set training.batch_size=32").
 set -u
 DATA=${DATA:-../shared/data/eedi} MODEL=${MODEL:-bundled:all-MiniLM-L6-v2} LM=${LM:-bundled:SmolLM2-135M-Instruct}
 RESULTS=${RESULTS:-runs/listwise_small} LIMIT=${LIMIT:-560} FOLDS=${FOLDS:-0 1 2 3 4} PYTHON=${PYTHON:-python3}
@@ -17,7 +17,7 @@ small() { # LOG ARGUMENTS
     shift
     timeout -k 10 "$LIMIT" "$PYTHON" benchmarks/listwise_small.py --train "$DATA/train.csv" \
         --misconceptions "$DATA/misconception_mapping.csv" --config "${CONFIG:-pipelines/configs/gpu.toml}" \
-        ${TEXT_FILES[@]+"${TEXT_FILES[@]}"} --set training.refit=false --set "retriever.model=$MODEL" --base-model "$LM" \
+        ${TEXT_FILES[@]+"${TEXT_FILES[@]}"} --set training.refit=false --set "retriever.model=$MODEL" ${EXTRA:-} --base-model "$LM" \
         --work "$RESULTS/fold{fold}" --output "$RESULTS/out" "$@" > "$RESULTS/$log.log" 2>&1 ||
         { echo "$log failed or was cut off"; tail -n 4 "$RESULTS/$log.log"; }
 }

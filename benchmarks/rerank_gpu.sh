@@ -4,15 +4,15 @@
 # LONG: retrievers trained at a time; VARIANTS: rerankers trained at a time.
 set -u
 DATA=${DATA:-../shared/data/eedi} MODEL=${MODEL:-bundled:all-MiniLM-L6-v2} RESULTS=${RESULTS:-runs/stage_one_gpu} LIMIT=${LIMIT:-3600}
-CONFIG=${CONFIG:-gpu_best} GPUS=${GPUS:-1} LONG=${LONG:-2} VARIANTS=${VARIANTS:-8} PYTHON=${PYTHON:-python3}
+CONFIG=${CONFIG:-gpu_best} GPUS=${GPUS:-1} FIRST_GPU=${FIRST_GPU:-0} LONG=${LONG:-2} VARIANTS=${VARIANTS:-8} PYTHON=${PYTHON:-python3}
 export OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false PYTHONUNBUFFERED=1 PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True
-EXTRA=${EXTRA:-}; export EXTRA CONFIG DATA MODEL RESULTS LIMIT GPUS PYTHON
+EXTRA=${EXTRA:-}; export EXTRA CONFIG DATA MODEL RESULTS LIMIT GPUS FIRST_GPU PYTHON
 mkdir -p "$RESULTS/rerank"
 
 rerank() { # SLOT LOG OPTION… ; tried twice
     local slot=$1 log=$2; shift 2
     for _ in 1 2; do
-        CUDA_VISIBLE_DEVICES=$((slot % GPUS)) timeout "$LIMIT" "$PYTHON" benchmarks/rerank_folds.py --train "$DATA/train.csv" \
+        CUDA_VISIBLE_DEVICES=$((FIRST_GPU + slot % GPUS)) timeout "$LIMIT" "$PYTHON" benchmarks/rerank_folds.py --train "$DATA/train.csv" \
             --misconceptions "$DATA/misconception_mapping.csv" --hints "$DATA/hints.csv" --explanations "$DATA/explanations.csv" \
             --config pipelines/configs/$CONFIG.toml --set "retriever.model=$MODEL" --set threads=1 \
             --work "$RESULTS/texts/fold{fold}" --output "$RESULTS/rerank" $EXTRA "$@" > "$RESULTS/rerank/$log.log" 2>&1 && return

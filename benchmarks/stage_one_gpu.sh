@@ -7,16 +7,16 @@
 # many at a time without and with texts (a training with explanations takes about 20 GB). LIMIT: seconds a process.
 set -u
 DATA=${DATA:-../shared/data/eedi} MODEL=${MODEL:-bundled:all-MiniLM-L6-v2} RESULTS=${RESULTS:-runs/stage_one_gpu} LIMIT=${LIMIT:-3600}
-CONFIG=${CONFIG:-gpu_best} GPUS=${GPUS:-1} PLAIN=${PLAIN:-5} LONG=${LONG:-2} PYTHON=${PYTHON:-python3}
+CONFIG=${CONFIG:-gpu_best} GPUS=${GPUS:-1} FIRST_GPU=${FIRST_GPU:-0} PLAIN=${PLAIN:-5} LONG=${LONG:-2} PYTHON=${PYTHON:-python3}
 export OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false PYTHONUNBUFFERED=1 PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True
-EXTRA=${EXTRA:-}; export EXTRA CONFIG DATA MODEL RESULTS LIMIT GPUS PYTHON
+EXTRA=${EXTRA:-}; export EXTRA CONFIG DATA MODEL RESULTS LIMIT GPUS FIRST_GPU PYTHON
 mkdir -p "$RESULTS"
 
 evaluate() { # SLOT CONFIG TEXTS NAME LOG OPTION… ; tried twice: a training goes on from its last epoch
     local slot=$1 config=$2 texts=$3 name=$4 log=$5; shift 5
     [ "$texts" = yes ] && set -- "$@" --hints "$DATA/hints.csv" --explanations "$DATA/explanations.csv"
     for _ in 1 2; do
-        CUDA_VISIBLE_DEVICES=$((slot % GPUS)) timeout "$LIMIT" "$PYTHON" pipelines/evaluate_retrieval.py --train "$DATA/train.csv" \
+        CUDA_VISIBLE_DEVICES=$((FIRST_GPU + slot % GPUS)) timeout "$LIMIT" "$PYTHON" pipelines/evaluate_retrieval.py --train "$DATA/train.csv" \
             --misconceptions "$DATA/misconception_mapping.csv" --config "pipelines/configs/$config.toml" \
             --set "retriever.model=$MODEL" --set threads=1 --output "$RESULTS/$name" $EXTRA "$@" > "$RESULTS/$log.log" 2>&1 && return
     done

@@ -88,9 +88,7 @@ def open_trainable(
     """
     import torch
 
-    for package in {"lora": ("peft",), "qlora": ("peft", "bitsandbytes"), "full": ()}[method]:
-        if find_spec(package) is None:
-            raise ModelError(f"training by {method} needs the package {package}; install the extra `train`")
+    check_packages(method)
     torch.manual_seed(seed)
     model = _open_base(Path(folder), method=method, device=device, dtype=dtype)
     size = sum(parameter.numel() for parameter in model.parameters())
@@ -114,6 +112,36 @@ def open_trainable(
                 raise ModelError(f"{folder}: {name} would be trained in {parameter.dtype}; expected float32")
     logger.info("%s: %.2f M weights trained by %s", folder, trained / 1e6, method)
     return model.train()
+
+
+def check_packages(method: Method) -> None:
+    """Refuse a method whose packages are not installed.
+
+    Raises:
+        ModelError: peft or bitsandbytes is missing.
+    """
+    for package in {"lora": ("peft",), "qlora": ("peft", "bitsandbytes"), "full": ()}[method]:
+        if find_spec(package) is None:
+            raise ModelError(f"training by {method} needs the package {package}; install the extra `train`")
+
+
+def lora_config(lora: LoraPreset, *, task: Literal["CAUSAL_LM", "FEATURE_EXTRACTION"]) -> Any:  # noqa: ANN401
+    """Return what peft is told of an adapter on all linear layers but the head.
+
+    Args:
+        lora: Its shape.
+        task: What the adapted model is: a whole language model, or one without its head, as encoders are.
+    """
+    from peft import LoraConfig
+
+    return LoraConfig(
+        task_type=task,
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules="all-linear",  # but the head
+        bias="none",
+    )
 
 
 def nf4_config(dtype: torch.dtype) -> Any:  # noqa: ANN401 - transformers has no types
@@ -151,20 +179,12 @@ def _open_base(folder: Path, *, method: Method, device: str, dtype: torch.dtype)
 
 def _with_adapter(model: Any, lora: LoraPreset, *, seed: int) -> Any:  # noqa: ANN401
     import torch
-    from peft import LoraConfig, get_peft_model
+    from peft import get_peft_model
 
     for parameter in model.parameters():
         parameter.requires_grad_(False)
-    config = LoraConfig(
-        task_type="CAUSAL_LM",
-        r=lora.rank,
-        lora_alpha=lora.alpha,
-        lora_dropout=lora.dropout,
-        target_modules="all-linear",  # but the head
-        bias="none",
-    )
     torch.manual_seed(seed)  # whatever loading has drawn
-    return get_peft_model(model, config, autocast_adapter_dtype=True)
+    return get_peft_model(model, lora_config(lora, task="CAUSAL_LM"), autocast_adapter_dtype=True)
 
 
 class TrainedWeights:

@@ -15,6 +15,7 @@ from core.models import LocalModel, locate_model
 from core.records import Misconception, Query, Question, queries_of
 from core.tables import Hint, with_hints
 from core.text import normalise
+from pipelines.adapter_base import adapter_base, check_method, own_base
 from pipelines.settings import Settings
 from pipelines.texts import TextForms, text_forms
 
@@ -187,11 +188,13 @@ def base_model(settings: Settings) -> LocalModel:
 
 def _check_also(settings: Settings) -> None:
     for name in settings.retriever.also:
-        locate_model(name)
+        adapter_base(locate_model(name).folder, own_base(settings.retriever))
 
 
 def _check_base(settings: Settings) -> None:
-    check_length(base_model(settings), settings)
+    model = base_model(settings)
+    check_length(model, settings)
+    check_method(model, settings)
 
 
 def check_length(model: LocalModel, settings: Settings) -> None:
@@ -200,7 +203,8 @@ def check_length(model: LocalModel, settings: Settings) -> None:
     Raises:
         ConfigError: `retriever.max_length` is beyond the model's limit.
     """
-    check_positions(model, settings.retriever.max_length, "retriever.max_length")
+    base = adapter_base(model.folder, settings.retriever)
+    check_positions(model if base is None else base.model, settings.retriever.max_length, "retriever.max_length")
 
 
 def check_positions(model: LocalModel, length: int, key: str) -> None:

@@ -1,16 +1,21 @@
 """The config's recipe at work: texts and pairs to train on, encoders loaded as it says, one retriever trained by it."""
 
 import logging
+import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from core.device import Dtype
+from core.artifacts import content_hash
 from core.errors import InputError
+from core.models import LocalModel, locate_model
 from core.records import Question
-from eval.splits import seen_labels
 from pipelines.job import Job, base_model, without_hints
-from retrieval.encoder import SentenceEncoder
+from pipelines.stages import Stages
+from pipelines.synthetic_rows import read_rows
+from pipelines.trainable_encoder import base_facts, open_to_train
+from pipelines.training_settings import TrainingStage
 from retrieval.pairs import TrainingPair, training_pairs
 from retrieval.text import misconception_text, query_text
 from retrieval.train import TrainingResult, train_retriever
@@ -19,6 +24,20 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingPart:
+    """One stage of a training: its pairs, how often they are passed, and the peak learning rate."""
+
+    pairs: list[TrainingPair]
+    epochs: int
+    learning_rate: float
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a model trained so depends on, for manifests."""
+        rows = [[p.query_key, p.query_text, p.hinted_text, p.weight, *p.labels] for p in self.pairs]
+        return {"epochs": self.epochs, "learning_rate": self.learning_rate, "pairs_hash": content_hash(rows)}
 
 
 def pairs_of(job: Job, questions: Sequence[Question]) -> list[TrainingPair]:
@@ -30,36 +49,43 @@ def pairs_of(job: Job, questions: Sequence[Question]) -> list[TrainingPair]:
     return training_pairs(queries, plain, hinted)
 
 
+def synthetic_pairs(job: Job, stage: TrainingStage, questions: Sequence[Question]) -> list[TrainingPair]:
+    """Return the training pairs of a stage's synthetic rows that may teach a model fitted on `questions`.
+
+    Raises:
+        InputError: The folder cannot be read, or none of its rows may be trained on.
+    """
+    rows = read_rows(job, Path(str(stage.folder)), questions)
+    queries = job.queries(rows, labelled_only=True)
+    return training_pairs(queries, [query_text(q, job.forms.query) for q in queries], weight=stage.weight)
+
+
 def bank_texts(job: Job) -> dict[int, str]:
     """Return the text of every bank entry, as trained and searched with."""
     return {entry.id: misconception_text(entry, job.forms.entry) for entry in job.bank}
 
 
-def load_encoder(job: Job, folder: Path | str, *, dtype: Dtype | None = None) -> SentenceEncoder:
-    """Load an encoder the way the config says.
+def training_parts(job: Job, questions: Sequence[Question]) -> list[TrainingPart]:
+    """Return the stages of a training on some questions, in order; one, on all of them, where the config names none.
 
-    A folder that this project trained names its own pooling; the config's pooling is for bare transformers.
-
-    Args:
-        job: The job.
-        folder: The model.
-        dtype: Instead of the config's, on one device: to train.
+    Raises:
+        InputError: A stage's rows cannot be read, or show too few labels to draw negatives from.
     """
-    _quiet_loading()
-    retriever = job.settings.retriever
-    own = (Path(folder) / "modules.json").is_file()
-    return SentenceEncoder.load(
-        str(folder),
-        pooling="model" if own else retriever.pooling,
-        query_prompt=retriever.query_prompt,
-        document_prompt=retriever.document_prompt,
-        device=retriever.device,
-        dtype=retriever.dtype if dtype is None else dtype,
-        max_length=retriever.max_length,
-        batch_size=retriever.batch_size,
-        trust_remote_code=retriever.trust_remote_code,
-        devices=(retriever.devices or None) if dtype is None else None,
-    )
+    training = job.settings.training
+    real = pairs_of(job, questions)
+    parts = []
+    for stage in training.stages or (TrainingStage(),):
+        pairs = real if stage.rows == "real" else synthetic_pairs(job, stage, questions)
+        parts.append(
+            TrainingPart(
+                pairs=[*pairs, *real] if stage.rows == "both" else pairs,
+                epochs=stage.epochs or training.epochs,
+                learning_rate=stage.learning_rate or training.peak_rate,
+            )
+        )
+    for part in parts:
+        _check_labels(job, part.pairs)
+    return parts
 
 
 def train_by_recipe(
@@ -70,27 +96,72 @@ def train_by_recipe(
 ) -> TrainingResult:
     """Train one retriever on some questions, into `folder`.
 
+    A training in several stages keeps the models of finished ones in `FOLDER.stages` until its end; each stage starts
+    from the one before, and a run that was killed goes on in the stage that it was in.
+
     Args:
         job: The job; `training.models` is not read.
         questions: What it is fitted on.
         folder: Where it goes; see `train_retriever`.
-        score: Validation score after each epoch; the best epoch is kept. None keeps the last.
+        score: Validation score after each epoch of the last stage; the best epoch is kept. None keeps the last.
 
     Raises:
         InputError: The questions show too few labels to draw negatives from.
     """
-    _check_labels(job, questions)
+    *first, last = training_parts(job, questions)
+    start = base_model(job.settings)
+    stages = Stages(folder=folder.with_name(f"{folder.name}.stages"))
+    made_from: dict[str, Any] = {**base_facts(job, start), **recipe_facts(job)}
+    for number, part in enumerate(first, start=1):
+        made_from = {**made_from, "before": made_from.get("part"), "part": part.facts()}
+
+        def make(target: Path, part: TrainingPart = part, start: LocalModel = start) -> None:
+            _log_training(_train(job, part, start, target, base_share=0.0, score=None))
+
+        start = locate_model(str(stages.artifact(str(number), made_from, make)))
+    result = _train(job, last, start, folder, base_share=job.settings.training.base_share, score=score)
+    shutil.rmtree(stages.folder, ignore_errors=True)
+    _log_training(result)
+    return result
+
+
+def recipe_facts(job: Job) -> dict[str, Any]:
+    """Return the settings that a trained model depends on, for manifests."""
+    training = job.settings.training
+    skipped = {"refit", "checkpoint_every", "parallel", "sharding", "stages"}
+    if training.method == "full":
+        skipped |= {"method", "lora"}  # so that the manifest of a model trained before there were adapters still holds
+    retriever = job.settings.retriever
+    return {
+        "template_hash": job.forms.hash(),
+        "encoder": content_hash([retriever.pooling, retriever.query_prompt, retriever.document_prompt]),
+        "max_length": retriever.max_length,
+        "device_dtype": [retriever.device, retriever.dtype],
+        "training": {**training.model_dump(mode="json", exclude=skipped), "learning_rate": training.peak_rate},
+        "bank_hash": content_hash(sorted(bank_texts(job).items())),
+    }
+
+
+def _train(
+    job: Job,
+    part: TrainingPart,
+    start: LocalModel,
+    folder: Path,
+    *,
+    base_share: float,
+    score: "Callable[[SentenceTransformer], float] | None",
+) -> TrainingResult:
     training, retriever = job.settings.training, job.settings.retriever
-    # Weights are trained in float32 (bf16 is an autocast around them): AdamW at 1e-4 is lost in bf16's 8 bits.
-    encoder = load_encoder(job, base_model(job.settings).folder, dtype="float32")
-    result = train_retriever(
+    encoder = open_to_train(job, start)
+    return train_retriever(
         encoder.model,
-        pairs_of(job, questions),
+        part.pairs,
         bank_texts(job),
         output_dir=folder,
-        epochs=training.epochs,
+        epochs=part.epochs,
         batch_size=training.batch_size,
-        learning_rate=training.learning_rate,
+        learning_rate=part.learning_rate,
+        lora_b_ratio=training.lora.b_ratio,
         temperature=training.temperature,
         negatives_per_query=training.negatives,
         negatives_from=training.negatives_from,
@@ -103,7 +174,7 @@ def train_by_recipe(
         near_duplicate_threshold=training.near_duplicate_threshold,
         unique_columns=True,
         hint_dropout=training.hint_dropout,
-        base_share=training.base_share,
+        base_share=base_share,
         query_prompt=encoder.query_prompt,
         document_prompt=encoder.document_prompt,
         warmup_ratio=training.warmup_ratio,
@@ -122,26 +193,17 @@ def train_by_recipe(
         checkpoint_every=training.checkpoint_every,
         mining_batch_size=retriever.batch_size,
     )
-    _log_training(result)
-    return result
 
 
-def _check_labels(job: Job, questions: Sequence[Question]) -> None:
+def _check_labels(job: Job, pairs: Sequence[TrainingPair]) -> None:
     """Refuse, before any model loads, too few labels to draw negatives from."""
     training = job.settings.training
-    labels = len(seen_labels(questions))
+    labels = len({label for pair in pairs for label in pair.labels})
     if training.negatives_from == "seen" and labels <= training.negatives:
         raise InputError(
-            f"the {len(questions)} training questions show {labels} different labels, too few to draw "
+            f"the {len(pairs)} training rows show {labels} different labels, too few to draw "
             f"{training.negatives} negatives a row from; set training.negatives_from=bank, or fewer negatives"
         )
-
-
-def _quiet_loading() -> None:
-    """Keep back the bars that transformers draws for every file it loads or writes."""
-    from transformers.utils.logging import disable_progress_bar
-
-    disable_progress_bar()
 
 
 def _log_training(result: TrainingResult) -> None:

@@ -67,7 +67,15 @@ class RetrieverSettings(StrictModel):
     model: str = Field("bundled:all-MiniLM-L6-v2", description="bundled:NAME, a folder, or a hub id.")
     revision: str | None = Field(None, description="For a hub id: the 40-digit commit.")
     trust_remote_code: bool = Field(False, description="Run code that comes with the model. Think twice.")
-    pooling: Literal["model", "mean", "cls", "last"] = "model"
+    pooling: Literal["model", "mean", "cls", "last"] = Field(
+        "model", description="For a bare transformer; 'last' is for decoders: their end-of-text token, appended."
+    )
+    base: str | None = Field(
+        None, description="Where the base of an adapter folder lies; null: where the adapter says. It must be the same."
+    )
+    base_quantization: Literal["auto", "none", "nf4"] = Field(
+        "auto", description="What the base of an adapter is held in: 16 bits, or 4 (NF4); auto: as it was trained."
+    )
     query_prompt: str | None = Field(None, description="Put before every query; null: the model's own, if it has one.")
     document_prompt: str | None = Field(None, description="The same before every bank entry.")
     max_length: Annotated[int, Field(ge=8)] = Field(256, description="Longest text in tokens; the rest is cut.")

@@ -12,10 +12,12 @@ from core.artifacts import content_hash, sweep_temporaries
 from core.models import LocalModel, locate_model
 from core.records import IntArray, Query, Question, Ranking
 from eval.groups import question_groups
+from pipelines.adapter_base import base_key, own_base
 from pipelines.job import Job
-from pipelines.recipe import load_encoder
+from pipelines.loading import load_encoder
+from pipelines.settings import RetrieverSettings
 from pipelines.stage_one_weights import StageOneRuns
-from retrieval.bank import BankEmbeddings, embed_bank
+from retrieval.bank import BankEmbeddings, embed_bank, joined_bank
 from retrieval.encoder import Embeddings, SentenceEncoder
 from retrieval.ensemble import JoinedEncoder
 from retrieval.index import MisconceptionIndex
@@ -49,7 +51,10 @@ class StageOne:
         """Return what every ranking of this retriever depends on, for manifests."""
         settings = self.job.settings
         retriever = settings.retriever
+        models = [self.model, *self._also]
+        bases = [base_key(model.folder, own) for model, own in zip(models, self._retrievers, strict=True)]
         return {
+            **({"bases": bases} if any(bases) else {}),
             "model_revision": self.model.revision,
             "template_hash": self.job.forms.hash(),
             "encoder": content_hash([retriever.pooling, retriever.query_prompt, retriever.document_prompt]),
@@ -67,7 +72,7 @@ class StageOne:
         first = load_encoder(self.job, self.model.folder)
         if not self._also:
             return first
-        others = [load_encoder(self.job, model.folder) for model in self._also]
+        others = [load_encoder(self.job, model.folder, beside=True) for model in self._also]
         return JoinedEncoder([first, *others], [1.0, *(self.job.settings.retriever.also_weight for _ in others)])
 
     @cached_property
@@ -76,20 +81,36 @@ class StageOne:
         views = [("bank", forms.entry)]
         if forms.explanation_view is not None:
             views.append(("bank-explanations", forms.explanation_view))
-        sweep_temporaries(self._cache, [f"{name}.safetensors" for name, _ in views])
-        return tuple(
-            embed_bank(
-                self.job.bank,
-                self.encoder,
-                template,
-                cache_dir=self._cache,
-                model_name=self.model.name,
-                revision=self.model.revision,
-                encoder_key=content_hash([self.encoder.fingerprint(), [model.revision for model in self._also]]),
-                name=name,
+        # Each model's vectors are kept apart: one more in an ensemble computes its own alone.
+        encoders = self.encoder.encoders if isinstance(self.encoder, JoinedEncoder) else (self.encoder,)
+        names = ["", *(f"-beside-{number}" for number, _ in enumerate(self._also, start=1))]
+        sweep_temporaries(self._cache, [f"{view}{name}.safetensors" for view, _ in views for name in names])
+        made = []
+        for view, template in views:
+            parts = [
+                embed_bank(
+                    self.job.bank,
+                    encoder,
+                    template,
+                    cache_dir=self._cache,
+                    model_name=model.name,
+                    revision=model.revision,
+                    encoder_key=content_hash([encoder.fingerprint(), base_key(model.folder, retriever) or []]),
+                    name=view + name,
+                )
+                for encoder, model, retriever, name in zip(
+                    encoders, [self.model, *self._also], self._retrievers, names, strict=True
+                )
+            ]
+            made.append(
+                joined_bank(parts, self.encoder.weights) if isinstance(self.encoder, JoinedEncoder) else parts[0]
             )
-            for name, template in views
-        )
+        return tuple(made)
+
+    @property
+    def _retrievers(self) -> list[RetrieverSettings]:
+        retriever = self.job.settings.retriever
+        return [retriever, *(own_base(retriever) for _ in self._also)]
 
     @cached_property
     def index(self) -> MisconceptionIndex:

@@ -90,7 +90,7 @@ def validation_score(job: Job, queries: Sequence[Query]) -> "Callable[[SentenceT
 
 
 def _final_score(job: Job, folder: Path, score: "Callable[[SentenceTransformer], float]") -> float:
-    from pipelines.recipe import load_encoder
+    from pipelines.loading import load_encoder
 
     return score(load_encoder(job, folder).model)
 

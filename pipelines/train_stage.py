@@ -12,9 +12,10 @@ from core.errors import InputError
 from core.models import LocalModel
 from core.records import Question
 from pipelines.job import Job, base_model, check_model_folder, fingerprints
-from pipelines.recipe import bank_texts, pairs_of, train_by_recipe
+from pipelines.recipe import pairs_of, recipe_facts, train_by_recipe, training_parts
 from pipelines.side_by_side import side_by_side
 from pipelines.stages import Stages
+from pipelines.trainable_encoder import base_facts
 from rerank.processes import launched_processes
 from retrieval.soup import average_models
 from retrieval.text import query_text
@@ -28,25 +29,26 @@ logger = logging.getLogger(__name__)
 
 def training_manifest(job: Job, questions: Sequence[Question], scored_on: Sequence[Question]) -> dict[str, Any]:
     """Return everything that a retriever trained on `questions` depends on."""
-    base = base_model(job.settings)
-    retriever = job.settings.retriever
+    start = base_model(job.settings)
+    base = base_facts(job, start)
+    continued = {"continued_from": [start.name, start.revision]} if base["revision"] != start.revision else {}
     return {
         "artifact": "retriever",
-        "model": base.name,
-        "revision": base.revision,
-        "template_hash": job.forms.hash(),
-        "encoder": content_hash([retriever.pooling, retriever.query_prompt, retriever.document_prompt]),
-        "max_length": retriever.max_length,
-        "device_dtype": [retriever.device, retriever.dtype],
-        "training": job.settings.training.model_dump(mode="json", exclude={"refit", "checkpoint_every", "parallel"}),
-        "pairs_hash": content_hash(
-            [[p.query_key, p.query_text, p.hinted_text, *p.labels] for p in pairs_of(job, questions)]
-        ),
-        "bank_hash": content_hash(sorted(bank_texts(job).items())),
+        **base,
+        **continued,
+        **recipe_facts(job),
+        **_rows_facts(job, questions),
         "fitted_on": fingerprints(questions),
         "scored_on": fingerprints(scored_on),
         "scored": _scored_hash(job, scored_on) if scored_on else None,
     }
+
+
+def _rows_facts(job: Job, questions: Sequence[Question]) -> dict[str, Any]:
+    if job.settings.training.stages:
+        return {"stages": [part.facts() for part in training_parts(job, questions)]}
+    rows = [[p.query_key, p.query_text, p.hinted_text, *p.labels] for p in pairs_of(job, questions)]
+    return {"pairs_hash": content_hash(rows)}
 
 
 def _scored_hash(job: Job, questions: Sequence[Question]) -> str:

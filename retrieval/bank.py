@@ -14,6 +14,7 @@ from core.artifacts import Array, array_hash, differing_keys, read_arrays, write
 from core.errors import UserError
 from core.records import IntArray, Misconception
 from retrieval.encoder import Embeddings, Encoder
+from retrieval.ensemble import concatenate_embeddings
 from retrieval.text import MisconceptionTemplate, misconception_text
 
 _log = logging.getLogger(__name__)
@@ -98,6 +99,27 @@ def embed_bank(
     reused = len(texts) - len(missing)
     _log.info("bank embeddings %s: %d reused, %d computed", path, reused, len(missing))
     return BankEmbeddings(ids=ids, embeddings=embeddings, reused=reused, computed=len(missing))
+
+
+def joined_bank(parts: Sequence[BankEmbeddings], weights: Sequence[float] | None) -> BankEmbeddings:
+    """Put the vectors of one bank by several encoders side by side, see `concatenate_embeddings`.
+
+    Args:
+        parts: The same entries by each encoder, in one order.
+        weights: One an encoder.
+
+    Raises:
+        ValueError: The entries differ, or weights do not fit.
+    """
+    if any(not np.array_equal(part.ids, parts[0].ids) for part in parts):
+        raise ValueError("the parts of a joined bank hold other entries, or in another order")
+    computed = max(part.computed for part in parts)
+    return BankEmbeddings(
+        ids=parts[0].ids,
+        embeddings=concatenate_embeddings([part.embeddings for part in parts], weights),
+        reused=len(parts[0].ids) - computed,
+        computed=computed,
+    )
 
 
 def _assembled(

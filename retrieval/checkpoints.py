@@ -27,7 +27,8 @@ def weights_hash(model: "nn.Module") -> str:
     """
     digest = hashlib.sha256()
     for name, parameter in model.named_parameters():
-        values = parameter.detach().flatten()[:_SAMPLED_VALUES].float().cpu().numpy()
+        held = getattr(parameter, "to_local", parameter.detach)().detach()  # of a sharded one this process's part
+        values = held.flatten()[:_SAMPLED_VALUES].float().cpu().numpy()
         digest.update(f"{name}{tuple(parameter.shape)}".encode() + values.tobytes())
     return digest.hexdigest()
 

@@ -1,26 +1,22 @@
 """Texts to vectors: the `Encoder` protocol, and one on sentence-transformers."""
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from core.artifacts import content_hash
-from core.device import Dtype, resolve_device, resolve_dtype
+from core.device import Dtype, resolve_device
 from core.errors import ModelError
+from retrieval.loading import Pooling, open_encoder
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 Embeddings = npt.NDArray[np.float32]
-Pooling = Literal["model", "mean", "cls", "last"]
-
-_log = logging.getLogger(__name__)
-_POOLING_MODES = {"mean": "mean", "cls": "cls", "last": "lasttoken"}
 
 
 class Encoder(Protocol):
@@ -88,6 +84,9 @@ class SentenceEncoder:
         trust_remote_code: bool = False,
         devices: Sequence[str] | None = None,
         progress: bool = False,
+        base: str | Path | None = None,
+        four_bit: bool = False,
+        trainable: bool = False,
     ) -> Self:
         """Load a model; weights from safetensors only.
 
@@ -95,7 +94,8 @@ class SentenceEncoder:
             folder_or_id: A local folder (see `core.models.locate_model`), or a hub id.
             revision: The hub commit; None for a folder.
             pooling: `model` takes the modules that the folder names; the others put that pooling and a normalisation
-                on the bare transformer (`last` for decoders such as Qwen or Mistral).
+                on the bare transformer (`last` for decoders such as Qwen or Mistral: the end-of-text token is appended
+                and pooled, see `retrieval.last_token`).
             query_prompt: See the class.
             document_prompt: See the class.
             device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
@@ -105,18 +105,27 @@ class SentenceEncoder:
             trust_remote_code: Run code that comes with the model. Only where the user's config says so.
             devices: See the class.
             progress: See the class.
+            base: The base's folder, where `folder_or_id` is a LoRA adapter.
+            four_bit: Hold the linear layers (of the base) in 4 bits: NF4, double quantisation, computed in `dtype`.
+            trainable: An adapter is to be trained on; it is held in float32 then.
 
         Raises:
-            ModelError: The model cannot be loaded, holds pickled weights, or `max_length` is beyond its limit.
+            ModelError: The model cannot be loaded, holds pickled weights, or `max_length` is beyond its limit; an
+                adapter came without its base, or does not fit it.
             ConfigError: The device or dtype is unknown or not there.
         """
-        if pooling not in ("model", *_POOLING_MODES):
-            raise ModelError(f"pooling is {pooling!r}, expected one of model, {', '.join(_POOLING_MODES)}")
-        _refuse_pickles(folder_or_id)
-        place = resolve_device(devices[0] if devices and len(devices) == 1 else device)
-        model = _load(folder_or_id, revision, pooling, place, dtype, trust_remote_code)
-        if max_length is not None:
-            _limit_length(model, max_length, folder_or_id)
+        model = open_encoder(
+            folder_or_id,
+            revision=revision,
+            pooling=pooling,
+            device=resolve_device(devices[0] if devices and len(devices) == 1 else device),
+            dtype=dtype,
+            max_length=max_length,
+            trust_remote_code=trust_remote_code,
+            base=base,
+            four_bit=four_bit,
+            trainable=trainable,
+        )
         return cls(
             model,
             query_prompt=query_prompt,
@@ -137,9 +146,9 @@ class SentenceEncoder:
     def fingerprint(self) -> str:
         """Return a SHA-256 over what changes vectors besides the weights: modules, prompts, length limit, dtype."""
         modules = [[type(module).__name__, getattr(module, "pooling_mode", None)] for module in self.model]
-        return content_hash(
-            [modules, self.query_prompt, self.document_prompt, self.model.max_seq_length, str(self.model.dtype)]
-        )
+        facts = [modules, self.query_prompt, self.document_prompt, self.model.max_seq_length, str(self.model.dtype)]
+        four_bit = getattr(getattr(self.model, "transformers_model", None), "is_loaded_in_4bit", False)
+        return content_hash([*facts, "nf4"] if four_bit else facts)
 
     def encode_queries(self, texts: Sequence[str]) -> Embeddings:
         """Return float32 of shape (n, d), one row a text, in order; rows have length 1."""
@@ -187,52 +196,3 @@ def normalised(rows: npt.NDArray[np.floating[Any]]) -> Embeddings:
     """Return rows scaled to length 1, float32 of the same shape (n, d); a row of zeros stays as it is."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(rows / np.where(lengths > 0, lengths, 1), dtype=np.float32)
-
-
-def _refuse_pickles(folder_or_id: str) -> None:
-    folder = Path(folder_or_id)
-    bare = [
-        path
-        for pattern in ("pytorch_model*.bin", "*/pytorch_model*.bin")
-        for path in folder.glob(pattern)
-        if not any(path.parent.glob("*.safetensors"))
-    ]
-    if bare:
-        raise ModelError(
-            f"model '{folder_or_id}': {', '.join(str(path.relative_to(folder)) for path in sorted(bare))} are pickles "
-            "without safetensors beside them; they are not loaded. Save the model again with safe_serialization."
-        )
-
-
-def _load(
-    name: str, revision: str | None, pooling: Pooling, device: str, dtype: Dtype, trust_remote_code: bool
-) -> "SentenceTransformer":
-    from sentence_transformers import SentenceTransformer
-
-    weights = {"dtype": resolve_dtype(dtype, device), "use_safetensors": True}
-    try:
-        if pooling == "model":
-            return SentenceTransformer(
-                name, device=device, revision=revision, trust_remote_code=trust_remote_code, model_kwargs=weights
-            )
-        from sentence_transformers.sentence_transformer.modules import Normalize, Transformer
-        from sentence_transformers.sentence_transformer.modules import Pooling as PoolingModule
-
-        origin = {"revision": revision, "trust_remote_code": trust_remote_code}
-        transformer = Transformer(
-            name, model_kwargs={**weights, **origin}, processor_kwargs=origin, config_kwargs=origin
-        )
-        pool = PoolingModule(transformer.get_embedding_dimension(), pooling_mode=_POOLING_MODES[pooling])
-        return SentenceTransformer(modules=[transformer, pool, Normalize()], device=device)
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"model '{name}': cannot be loaded as a sentence encoder ({type(error).__name__}: {error}). Expected a "
-            "folder with config.json, a tokenizer and *.safetensors weights."
-        ) from error
-
-
-def _limit_length(model: "SentenceTransformer", max_length: int, name: str) -> None:
-    most = getattr(getattr(model.transformers_model, "config", None), "max_position_embeddings", None)
-    if max_length < 1 or (most is not None and max_length > most):
-        raise ModelError(f"model '{name}': max_length is {max_length}, expected 1 to {most or 'any'} tokens")
-    model.max_seq_length = max_length

@@ -12,7 +12,7 @@ class JoinedEncoder:
     """Several encoders as one `Encoder`: their embeddings side by side, see `concatenate_embeddings`.
 
     Args:
-        encoders: At least one; all read the same texts.
+        encoders: At least one; all read the same texts, each with its own prompts.
         weights: One an encoder, not negative and not all zero; None weighs all alike.
 
     Raises:
@@ -20,21 +20,21 @@ class JoinedEncoder:
     """
 
     def __init__(self, encoders: Sequence[SentenceEncoder], weights: Sequence[float] | None = None) -> None:
-        self._encoders = tuple(encoders)
-        self._weights = None if weights is None else tuple(weights)
-        concatenate_embeddings([np.zeros((0, 1), dtype=np.float32) for _ in self._encoders], self._weights)
+        self.encoders = tuple(encoders)
+        self.weights = None if weights is None else tuple(weights)
+        concatenate_embeddings([np.zeros((0, 1), dtype=np.float32) for _ in self.encoders], self.weights)
 
     def fingerprint(self) -> str:
         """Return a SHA-256 over what changes vectors besides the models' weights."""
-        return content_hash([[encoder.fingerprint() for encoder in self._encoders], self._weights])
+        return content_hash([[encoder.fingerprint() for encoder in self.encoders], self.weights])
 
     def encode_queries(self, texts: Sequence[str]) -> Embeddings:
         """Return float32 of shape (n, sum of d), one row a text, in order; rows have length 1."""
-        return concatenate_embeddings([encoder.encode_queries(texts) for encoder in self._encoders], self._weights)
+        return concatenate_embeddings([encoder.encode_queries(texts) for encoder in self.encoders], self.weights)
 
     def encode_documents(self, texts: Sequence[str]) -> Embeddings:
         """Return float32 of shape (n, sum of d), one row a text, in order; rows have length 1."""
-        return concatenate_embeddings([encoder.encode_documents(texts) for encoder in self._encoders], self._weights)
+        return concatenate_embeddings([encoder.encode_documents(texts) for encoder in self.encoders], self.weights)
 
 
 def concatenate_embeddings(views: Sequence[Embeddings], weights: Sequence[float] | None = None) -> Embeddings:

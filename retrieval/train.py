@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from core.artifacts import atomic_path, content_hash, sweep_temporaries
 from core.errors import InputError
+from retrieval.adapted import has_adapter, shrink_adapter
 from retrieval.checkpoints import last_checkpoint, open_workspace, weights_hash
 from retrieval.freeze import freeze, thaw
 from retrieval.mine import BankTexts, MiningRule, bank_embeddings
@@ -38,6 +39,7 @@ def train_retriever(
     epochs: int,
     batch_size: int = 128,
     learning_rate: float = 1e-4,
+    lora_b_ratio: float = 1.0,
     temperature: float = 0.05,
     negatives_per_query: int = 4,
     negatives_from: Literal["bank", "seen"] = "bank",
@@ -74,6 +76,9 @@ def train_retriever(
 ) -> TrainingResult:
     """Fine-tune a bi-encoder with the label-aware in-batch loss and hard negatives re-mined during training.
 
+    What is trained is what requires gradients: every weight, or the LoRA adapter that was put on the encoder
+    (`retrieval.adapted`); checkpoints and the result then hold the adapter alone.
+
     Every `mine_every` epochs the model as it stands ranks the bank for every pair, and `mine_negatives` draws from
     that. Under `torchrun` or `accelerate launch` each process trains on its share of every step, and the documents of
     all processes are negatives. The run keeps checkpoints in `OUTPUT_DIR.training` beside the output: killed and
@@ -88,6 +93,7 @@ def train_retriever(
         epochs: Passes over the pairs; the learning rate falls along a cosine to 0 at the end.
         batch_size: Pairs a process and step.
         learning_rate: Peak rate of AdamW.
+        lora_b_ratio: An adapter's factor B learns so many times faster than A (LoRA+, Hayou et al. 2024); 1: alike.
         temperature: Similarities are divided by it.
         negatives_per_query: Hard negatives of each pair; 0 uses those of the batch alone.
         negatives_from: Draw hard negatives from the whole `bank`, or from entries that are `seen` as a positive: one
@@ -104,9 +110,10 @@ def train_retriever(
             other's mined negatives; None switches it off.
         unique_columns: Count an id that stands in several columns of a batch once.
         hint_dropout: Share of the hints left out, drawn anew each epoch.
-        base_share: Share of the untrained weights in the saved ones, see `blend_weights`; 0 keeps the trained ones.
-        query_prompt: Put before each query text.
-        document_prompt: Put before each bank text.
+        base_share: Share of the untrained weights in the saved ones, see `blend_weights`; 0 keeps the trained ones. Of
+            an adapter: its base's share, however often it was trained on.
+        query_prompt: Put before each query text; kept in the saved model as its prompt `query`.
+        document_prompt: Put before each bank text; kept as `document`.
         warmup_ratio: Share of the steps in which the learning rate rises from 0; below 1.
         weight_decay: Of AdamW; not on biases and norms.
         mini_batch_size: Embed so many texts at a time with cached gradients (bounds the memory); None: all at once.
@@ -140,7 +147,8 @@ def train_retriever(
         evaluate_every=evaluate_every,
         batch_size=batch_size,
     )
-    base = copy_weights(model) if base_share else {}
+    adapted = has_adapter(model)
+    base = copy_weights(model) if base_share and not adapted else {}
     output_dir = Path(output_dir)
     work = output_dir.with_name(f"{output_dir.name}.training")
     pairs = [_prompted(pair, query_prompt) for pair in pairs]
@@ -160,6 +168,7 @@ def train_retriever(
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
+        lora_b_ratio=lora_b_ratio if adapted else 1.0,
         warmup_ratio=warmup_ratio,
         weight_decay=weight_decay,
         precision=precision,
@@ -213,8 +222,11 @@ def train_retriever(
     run(session, args, loss, checkpoint)
     thaw(frozen)
     args.distributed_state.wait_for_everyone()  # others may still read the best weights from the folder removed below
-    if base_share:
+    if adapted:
+        shrink_adapter(model, base_share=base_share)
+    elif base_share:
         blend_weights(model, base, base_share=base_share)
+    model.prompts |= {"query": query_prompt, "document": document_prompt}
     if args.process_index == 0:
         with atomic_path(output_dir) as folder:
             model.save_pretrained(str(folder), create_model_card=False)

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from core.artifacts import atomic_path
 from core.device import resolve_dtype
+from retrieval.adapted import has_adapter, load_adapter_weights
 from retrieval.events import SessionEvents
 from retrieval.session import Collator, Session
+from retrieval.sharding import is_sharded
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -25,6 +27,7 @@ else:
 
 BEST_FOLDER = "best"
 Precision = Literal["auto", "bf16", "float32"]
+_FACTOR_B = r"\.lora_B\."
 _KEPT_CHECKPOINTS = 2  # the newest may be half written when the run is killed
 _log = logging.getLogger(__name__)
 
@@ -36,6 +39,7 @@ def training_arguments(
     epochs: int,
     batch_size: int,
     learning_rate: float,
+    lora_b_ratio: float = 1.0,
     warmup_ratio: float,
     weight_decay: float,
     precision: Precision,
@@ -53,6 +57,7 @@ def training_arguments(
         num_train_epochs=epochs,
         per_device_train_batch_size=batch_size,
         learning_rate=learning_rate,
+        learning_rate_mapping={_FACTOR_B: lora_b_ratio * learning_rate} if lora_b_ratio != 1 else {},
         lr_scheduler_type="cosine",
         warmup_steps=warmup_ratio,  # below 1 it is a share of the steps
         weight_decay=weight_decay,
@@ -165,7 +170,8 @@ class TrainerParts(_LibraryTrainer):  # type: ignore[misc]
         from accelerate.utils import broadcast_object_list
 
         value: list[Any] = [None]
-        if self.is_world_process_zero() and self.session.score is not None:
+        # The others help where each holds a part of the base.
+        if self.session.score is not None and (self.is_world_process_zero() or is_sharded(self.model)):
             value = [float(self.session.score(self.model))]
         return float(broadcast_object_list(value)[0])
 
@@ -178,6 +184,12 @@ class TrainerParts(_LibraryTrainer):  # type: ignore[misc]
     def restore(self, folder: Path) -> None:
         """Load the weights of a saved model into the one in memory."""
         self._load_from_checkpoint(str(folder))
+
+    def _load_from_checkpoint(self, checkpoint_path: str) -> None:
+        if has_adapter(self.model):
+            load_adapter_weights(self.model, checkpoint_path)  # its base stays as it is
+        else:
+            super()._load_from_checkpoint(checkpoint_path)
 
     def _save(self, output_dir: str | None = None, state_dict: "dict[str, Tensor] | None" = None) -> None:
         folder = Path(output_dir or self.args.output_dir)

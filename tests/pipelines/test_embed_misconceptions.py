@@ -11,7 +11,7 @@ from core.records import Misconception
 from core.tables import write_misconceptions
 from pipelines.embed_misconceptions import main
 from pipelines.job import Job
-from pipelines.recipe import load_encoder
+from pipelines.loading import load_encoder
 from retrieval.index import MisconceptionIndex
 
 Invoke = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -8,7 +8,8 @@ import pytest
 from core.errors import InputError
 from core.records import Question
 from pipelines.job import Job
-from pipelines.recipe import bank_texts, load_encoder, pairs_of, train_by_recipe
+from pipelines.loading import load_encoder
+from pipelines.recipe import bank_texts, pairs_of, train_by_recipe
 
 TinyJob = Callable[..., Job]
 

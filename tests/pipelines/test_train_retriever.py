@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.job import Job, fingerprints
+from pipelines.loading import load_encoder
 from pipelines.plan import make_plan, precision_metric
-from pipelines.recipe import load_encoder
 from pipelines.train_retriever import main, validation_score
 from retrieval.index import MisconceptionIndex
 from retrieval.text import misconception_text, query_text

@@ -13,7 +13,7 @@ import pipelines.train_stage as train_stage
 from core.models import locate_model
 from core.records import Question
 from pipelines.job import Job, fingerprints
-from pipelines.recipe import load_encoder
+from pipelines.loading import load_encoder
 from pipelines.stages import Stages
 from pipelines.train_stage import fitted_on, trained_retriever, training_manifest
 from retrieval.train import TrainingResult

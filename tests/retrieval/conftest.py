@@ -52,3 +52,35 @@ def tiny(tiny_folder: Path) -> "Callable[[], SentenceTransformer]":
         return SentenceTransformer(str(tiny_folder), device="cpu")
 
     return load
+
+
+@pytest.fixture(scope="session")
+def tiny_decoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A saved Llama of two layers, 64 wide (NF4 works on blocks of 64), with a tokenizer of the same words."""
+    import torch
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import WhitespaceSplit
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("decoder") / "base"
+    words = ["<|end|>", "<|pad|>", *WORDS, *(str(number) for number in range(20))]
+    backend = Tokenizer(WordLevel({word: place for place, word in enumerate(words)}, unk_token="<|pad|>"))
+    backend.pre_tokenizer = WhitespaceSplit()
+    PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|end|>", pad_token="<|pad|>").save_pretrained(folder)
+    torch.manual_seed(2)
+    config = LlamaConfig(
+        vocab_size=len(words),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        max_position_embeddings=64,
+        initializer_range=0.2,
+        bos_token_id=None,
+        eos_token_id=0,
+        pad_token_id=1,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return folder
