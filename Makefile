@@ -12,7 +12,7 @@ BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip
 comma = ,
 space = $(subst ,, )
-ALL_EXTRAS = embedded,train,dev$(if $(strip $(EXTRAS)),$(comma)$(subst $(space),$(comma),$(strip $(EXTRAS))))
+ALL_EXTRAS = embedded,train,synth,dev$(if $(strip $(EXTRAS)),$(comma)$(subst $(space),$(comma),$(strip $(EXTRAS))))
 STAMP = $(VENV)/.installed-$(subst $(comma),-,$(ALL_EXTRAS))
 export HF_HUB_DISABLE_TELEMETRY = 1
 

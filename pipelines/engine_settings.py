@@ -7,15 +7,17 @@ from pydantic import Field, model_validator
 from core.config import StrictModel
 
 Count = Annotated[int, Field(ge=1)]
-EngineKind = Literal["transformers", "vllm", "vllm-server"]
+EngineKind = Literal["transformers", "vllm", "vllm-server", "endpoint"]
 Quantization = Literal["none", "awq", "awq_marlin", "gptq", "gptq_marlin", "compressed-tensors", "fp8", "bitsandbytes"]
 
 
 class EngineSettings(StrictModel):
-    """One `[engines.NAME]` table: transformers anywhere, vLLM in this process, or a vLLM server that runs already."""
+    """One `[engines.NAME]` table: transformers anywhere, vLLM in this process, a vLLM server, or any endpoint."""
 
     kind: EngineKind = Field(
-        "transformers", description="transformers: the reference, any device; vllm: in process; vllm-server: over HTTP."
+        "transformers",
+        description="transformers: the reference, any device; vllm: in process; vllm-server: over HTTP; endpoint: any "
+        "OpenAI-compatible API (POST /chat/completions), which writes texts but scores nothing.",
     )
     dtype: Literal["auto", "bfloat16", "float16", "half", "float32"] = Field(
         "auto",
@@ -53,15 +55,19 @@ class EngineSettings(StrictModel):
         "auto", description="How exact scores are asked for; auto: logprob_token_ids where this vLLM has it."
     )
     seed: int = Field(0, ge=0, description="vLLM's own.")
-    base_url: str | None = Field(None, description="vllm-server: where it listens, e.g. http://127.0.0.1:8000/v1")
+    base_url: str | None = Field(None, description="Servers: where it listens, e.g. http://127.0.0.1:8000/v1")
     served_model: str | None = Field(
-        None, description="vllm-server: the model's (or adapter's) name there; null: the only one it serves."
+        None, description="Servers: the model's (or adapter's) name there; null: the only one it serves."
     )
-    api_key_env: str | None = Field(None, description="vllm-server: the environment variable that holds the key.")
-    concurrency: Count = Field(32, description="vllm-server: requests in flight.")
-    timeout_seconds: Annotated[float, Field(gt=0)] = Field(120.0, description="vllm-server: for one request.")
-    retries: Annotated[int, Field(ge=0)] = Field(6, description="vllm-server: after 429, 5xx and time-outs, a request.")
-
+    api_key_env: str | None = Field(None, description="Servers: the environment variable that holds the key.")
+    concurrency: Count = Field(32, description="Servers: requests in flight.")
+    timeout_seconds: Annotated[float, Field(gt=0)] = Field(120.0, description="Servers: for one request.")
+    retries: Annotated[int, Field(ge=0)] = Field(6, description="Servers: after 429, 5xx and time-outs, a request.")
+    guide: Literal["json_schema", "guided_json", "none"] = Field(
+        "json_schema",
+        description="endpoint: how a JSON schema is sent: json_schema (response_format), guided_json (older vLLM), or "
+        "not at all.",
+    )
     worker_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
         3600.0,
         description="vLLM with workers: the longest that a worker may take for one call, or to open its engine; one "
@@ -71,8 +77,8 @@ class EngineSettings(StrictModel):
     @model_validator(mode="after")
     def _fits_its_kind(self) -> "EngineSettings":
         faults = []
-        if (self.kind == "vllm-server") != (self.base_url is not None):
-            faults.append("base_url belongs to kind = 'vllm-server', which needs it")
+        if (self.kind in _SERVERS) != (self.base_url is not None):
+            faults.append(f"base_url belongs to the kinds {' and '.join(_SERVERS)}, which need it")
         if self.kind == "transformers" and self.quantization not in ("none", "bitsandbytes"):
             faults.append(f"kind = 'transformers' knows quantization none and bitsandbytes, not {self.quantization}")
         faults += [
@@ -88,6 +94,8 @@ class EngineSettings(StrictModel):
 _TRANSFORMERS: tuple[EngineKind, ...] = ("transformers",)
 _VLLM: tuple[EngineKind, ...] = ("vllm",)
 _SERVER: tuple[EngineKind, ...] = ("vllm-server",)
+_ENDPOINT: tuple[EngineKind, ...] = ("endpoint",)
+_SERVERS = _SERVER + _ENDPOINT
 
 # What is quietly ignored misleads. Not here: kind; dtype and quantization, which a server's table may state for
 # `plan.py`; base_url, which has a rule of its own.
@@ -103,7 +111,7 @@ _READ_BY: dict[str, tuple[EngineKind, ...]] = {
     "enable_chunked_prefill": _VLLM,
     "cpu_offload_gb": _VLLM,
     "gpu_memory_utilization": _VLLM,
-    "max_model_len": _VLLM + _SERVER,  # prompts are checked against it
+    "max_model_len": _VLLM + _SERVERS,  # prompts are checked against it
     "max_num_batched_tokens": _VLLM,
     "max_num_seqs": _VLLM,
     "enforce_eager": _VLLM,
@@ -113,9 +121,10 @@ _READ_BY: dict[str, tuple[EngineKind, ...]] = {
     "max_logprobs": _VLLM + _SERVER,
     "labels_path": _VLLM + _SERVER,
     "seed": _VLLM,
-    "served_model": _SERVER,
-    "api_key_env": _SERVER,
-    "concurrency": _SERVER,
-    "timeout_seconds": _SERVER,
-    "retries": _SERVER,
+    "served_model": _SERVERS,
+    "api_key_env": _SERVERS,
+    "concurrency": _SERVERS,
+    "timeout_seconds": _SERVERS,
+    "retries": _SERVERS,
+    "guide": _ENDPOINT,
 }

@@ -95,7 +95,9 @@ def open_engine(settings: EngineSettings, folder: Path | None, adapter: Path | N
         WorkerError: A worker process could not open its engine.
     """
     faults = engine_faults(settings.kind, settings)
-    if settings.kind == "vllm-server":
+    if settings.kind == "endpoint":
+        faults.append("an engine of kind endpoint writes texts and scores nothing; use transformers, vllm, vllm-server")
+    elif settings.kind == "vllm-server":
         if adapter is not None:
             faults.append("a vLLM server loads adapters itself (--lora-modules): name it with served_model instead")
     elif folder is None:

@@ -10,11 +10,11 @@ from pathlib import Path
 from core.artifacts import content_hash
 from core.config import load_config
 from core.errors import ConfigError, InputError, UserError
+from core.fingerprint import fingerprint
 from core.inputs import Inputs, check_inputs
 from core.models import LocalModel, locate_model
 from core.records import Misconception, Query, Question, queries_of
 from core.tables import Hint, with_hints
-from core.text import normalise
 from pipelines.adapter_base import adapter_base, check_method, own_base
 from pipelines.settings import Settings
 from pipelines.texts import TextForms, text_forms
@@ -236,7 +236,7 @@ def fingerprints(questions: Sequence[Question]) -> list[str]:
 
     16 hexadecimal digits, so that two questions of a million collide with probability 3e-8.
     """
-    return sorted({content_hash(normalise(question.text))[:16] for question in questions})
+    return sorted({fingerprint(question) for question in questions})
 
 
 def without_hints(queries: Sequence[Query]) -> list[Query]:

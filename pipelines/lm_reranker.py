@@ -63,7 +63,7 @@ def check_language_model(spec: str, chosen: RerankerSettings, settings: Settings
     _tried(faults, lambda: locate_adapter(chosen))
     _tried(faults, lambda: subjects_of(chosen.prompt))
     if model is not None:
-        _tried(faults, lambda: _check_is_language_model(spec, model))
+        _tried(faults, lambda: check_is_language_model(f"reranker '{spec}'", model, "or kind cross-encoder"))
         _tried(faults, lambda: check_positions(model, chosen.prompt.max_tokens, "prompt.max_tokens"))
     faults += engine_faults(chosen.engine, engine)
     if engine.kind == "vllm-server" and chosen.adapter is not None:
@@ -88,16 +88,24 @@ def _tried(faults: list[str], find: Callable[[], Any]) -> Any:  # noqa: ANN401 -
         return None
 
 
-def _check_is_language_model(spec: str, model: LocalModel) -> None:
-    """Refuse encoders and cross-encoders by the architecture that their config names."""
+def check_is_language_model(what: str, model: LocalModel, otherwise: str) -> None:
+    """Refuse encoders and cross-encoders by the architecture that their config names.
+
+    Args:
+        what: What the model is for, for the message.
+        model: The model.
+        otherwise: What else to do, for the message.
+
+    Raises:
+        ModelError: It is no causal language model.
+    """
     import json
 
     config = model.folder / "config.json"
     names = json.loads(config.read_text(encoding="utf-8")).get("architectures") if config.is_file() else None
     if names and not any("CausalLM" in name or "ConditionalGeneration" in name for name in names):
         raise ModelError(
-            f"reranker '{spec}': {model.folder} is no causal language model (config.json names {names}); use one, or "
-            "kind cross-encoder"
+            f"{what}: {model.folder} is no causal language model (config.json names {names}); use one, {otherwise}"
         )
 
 

@@ -12,8 +12,10 @@ from core.columns import EEDI, Columns
 from core.config import StrictModel
 from core.errors import did_you_mean
 from pipelines.engine_settings import EngineSettings
+from pipelines.explaining_settings import ExplainingSettings
 from pipelines.lm_training_settings import LmTrainingSettings
 from pipelines.reranker_settings import RerankerSettings, Share, not_in_a_cascade
+from pipelines.synthesis_settings import SynthesisSettings
 from pipelines.training_settings import RerankerTrainingSettings, TrainingSettings, Weight
 
 Cosine = Annotated[float, Field(ge=-1.0, lt=1.0)]
@@ -158,6 +160,8 @@ class Settings(StrictModel):
     reranker_training: RerankerTrainingSettings = RerankerTrainingSettings()
     lm_training: LmTrainingSettings = LmTrainingSettings()
     prior: PriorSettings = PriorSettings()
+    synthesis: SynthesisSettings = SynthesisSettings()
+    explaining: ExplainingSettings = ExplainingSettings()
     zero_shot: bool = Field(True, description="Also measure the untrained model, side by side.")
     bootstrap: Annotated[int, Field(ge=100)] = Field(2000, description="Resamples of the bootstrap intervals.")
 
@@ -169,6 +173,8 @@ class Settings(StrictModel):
                 meant = did_you_mean(table.engine, self.engine_names)
                 known = ", ".join(self.engine_names)
                 faults.append(f"rerankers.{name}.engine: no table [engines.{table.engine}]{meant}; there is {known}")
+            elif table.reads_language_model and self.engine(table.engine).kind == "endpoint":
+                faults.append(f"rerankers.{name}.engine: an engine of kind endpoint writes texts and scores nothing")
             faults += [
                 f"rerankers.{name}.stages: no table [rerankers.{stage.reranker}] that is no cascade"
                 f"{did_you_mean(stage.reranker, self.rerankers)}"

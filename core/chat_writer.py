@@ -1,0 +1,108 @@
+"""Chats in, texts out: what every pipeline that lets a language model write asks of it, whichever engine runs it.
+
+`TokenChatWriter` writes with an engine that reads token ids (transformers, vLLM in process, a vLLM server);
+`core.chat_endpoint` writes through any OpenAI-compatible endpoint, which reads messages.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from core.language_model import Generation, TextGenerator
+from core.tokenizer import ChatPart, Role, Tokenizer
+
+ROLES: tuple[Role, ...] = ("system", "user", "assistant")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChatMessage:
+    """One message of a chat.
+
+    Attributes:
+        role: Who speaks.
+        text: What is said; a text of a user stays a text, even where it reads like a control token.
+
+    Raises:
+        ValueError: There is no such role.
+    """
+
+    role: Literal["system", "user", "assistant"]
+    text: str
+
+    def __post_init__(self) -> None:
+        if self.role not in ROLES:
+            raise ValueError(f"role: expected one of {', '.join(ROLES)}, got {self.role!r}")
+
+
+Chat = Sequence[ChatMessage]
+
+
+class ChatWriter(Protocol):
+    """Answers chats."""
+
+    def write(
+        self,
+        chats: Sequence[Chat],
+        *,
+        max_tokens: int,
+        temperature: float,
+        seed: int,
+        schema: Mapping[str, Any] | None,
+    ) -> list[Generation]:
+        """Return the assistant's next message of each chat; a request that failed is a `Generation` with its error.
+
+        Args:
+            chats: n chats, at least one message each; put those that share a beginning next to each other.
+            max_tokens: Longest answer, in tokens.
+            temperature: 0 is greedy.
+            seed: Of the sampling.
+            schema: A JSON schema that the answer must follow; a writer that cannot constrain decoding leaves it to the
+                caller's strict parsing.
+
+        Returns:
+            n answers in the order of the chats.
+
+        Raises:
+            ModelError: The model's chat template refuses such a chat.
+        """
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Return how many tokens a text takes in a message; where the tokens are not known, an estimate from above."""
+        ...
+
+
+class TokenChatWriter:
+    """A `ChatWriter` over an engine that continues token ids; chats are rendered with the model's own template.
+
+    Args:
+        engine: Continues prompts.
+        tokenizer: The model's tokenizer.
+    """
+
+    def __init__(self, engine: TextGenerator, tokenizer: Tokenizer) -> None:
+        self._engine = engine
+        self._tokenizer = tokenizer
+
+    def write(
+        self,
+        chats: Sequence[Chat],
+        *,
+        max_tokens: int,
+        temperature: float,
+        seed: int,
+        schema: Mapping[str, Any] | None,
+    ) -> list[Generation]:
+        """See `ChatWriter.write`."""
+        prompts = [self._render(chat) for chat in chats]
+        if not prompts:
+            return []
+        return self._engine.generate(prompts, max_tokens=max_tokens, temperature=temperature, seed=seed, schema=schema)
+
+    def count_tokens(self, text: str) -> int:
+        """Return how many tokens a text takes in a message, exactly."""
+        return len(self._tokenizer.encode_text(text))
+
+    def _render(self, chat: Chat) -> list[int]:
+        parts = [ChatPart(role=message.role, content=message.text) for message in chat]
+        return self._tokenizer.render_chat(parts, generation_prompt=True)

@@ -1,0 +1,187 @@
+"""Ask a language model through the ledger: what is finished is never asked again, what failed is told and counted."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from core.artifacts import content_hash
+from core.chat_writer import ChatMessage, ChatWriter
+from core.errors import UserError
+from core.language_model import Generation
+from synth.ledger import Asked, Ledger
+
+logger = logging.getLogger(__name__)
+
+STOP_AFTER = 64
+"""So many failures in a row are no accident: the server is dead, or no request can be answered."""
+
+
+class AskingError(UserError):
+    """Nothing is answered any more; what was finished before is in the ledger."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One thing to ask.
+
+    Attributes:
+        task: What for: `write`, `solve`, `judge`, `explain`, `hint`, …
+        row: Which row (or entry, or query) it serves.
+        messages: The chat.
+        max_tokens: Longest answer, in tokens.
+        temperature: 0 is greedy.
+        seed: Of the sampling; another seed is another request, e.g. for a further attempt.
+        schema: A JSON schema that the answer must follow, or None.
+    """
+
+    task: str
+    row: str
+    messages: tuple[ChatMessage, ...]
+    max_tokens: int
+    temperature: float = 0.0
+    seed: int = 0
+    schema: Mapping[str, Any] | None = None
+
+    @property
+    def prompt_hash(self) -> str:
+        """SHA-256 of the messages."""
+        return content_hash([[message.role, message.text] for message in self.messages])
+
+
+class Asker:
+    """Asks one model, batch by batch, each batch on the disk before the next begins: a kill loses the one under way.
+
+    Attributes:
+        asked: Requests sent by this object.
+        reused: Requests whose answers came out of the ledger.
+        used: Keys of all requests that were asked for, new or known.
+
+    Args:
+        writer: Writes.
+        ledger: Keeps every request; an asker of another model may share it.
+        engine: The kind of engine, for the ledger.
+        model: The model's name. It and the revision are part of what an answer depends on, the engine is not.
+        revision: The model's commit or content hash; None where a server does not tell.
+        batch: Requests a call of the writer, at least 1.
+        progress: Told how many requests of how many are done, after each batch.
+
+    Raises:
+        ValueError: `batch` is below 1.
+    """
+
+    def __init__(
+        self,
+        writer: ChatWriter,
+        ledger: Ledger,
+        *,
+        engine: str,
+        model: str,
+        revision: str | None,
+        batch: int,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        if batch < 1:
+            raise ValueError(f"batch: expected at least 1, got {batch}")
+        self._writer = writer
+        self._ledger = ledger
+        self._engine = engine
+        self._model = model
+        self._revision = revision
+        self._batch = batch
+        self._progress = progress
+        self._failed_in_a_row = 0
+        self.asked = 0
+        self.reused = 0
+        self.used: set[str] = set()
+
+    def key(self, request: Request) -> str:
+        """Return the hash of all that a request's answer depends on: request, model and revision."""
+        told = [request.task, request.row, request.prompt_hash, request.max_tokens, request.temperature, request.seed]
+        return content_hash([*told, request.schema, self._model, self._revision])
+
+    def ask(self, requests: Sequence[Request]) -> list[Asked]:
+        """Return an answer to each request, in order; one with an error where it failed.
+
+        Args:
+            requests: Put those that share a beginning next to each other. Equal ones are asked once. Batches are made
+                of neighbours that share max_tokens, temperature, seed and schema.
+
+        Raises:
+            AskingError: `STOP_AFTER` requests in a row failed; they are in the ledger with their errors.
+            InputError: The ledger cannot be written.
+            ModelError: The model's chat template refuses such a chat.
+        """
+        keys = [self.key(request) for request in requests]
+        waiting: dict[str, Request] = {}
+        for key, request in zip(keys, requests, strict=True):
+            known = self._ledger.get(key)
+            if known is None or known.error is not None:
+                waiting[key] = request
+        self.reused += len(set(keys) - set(waiting) - self.used)
+        self.used.update(keys)
+        done = 0
+        for _, group in groupby(waiting.items(), key=lambda item: _settings(item[1])):
+            alike = list(group)
+            for first in range(0, len(alike), self._batch):
+                batch = alike[first : first + self._batch]
+                self._ask(batch)
+                done += len(batch)
+                if self._progress is not None:
+                    self._progress(done, len(waiting))
+        return [self._known(key) for key in keys]
+
+    def _known(self, key: str) -> Asked:
+        known = self._ledger.get(key)
+        assert known is not None, "every request was asked or known"
+        return known
+
+    def _ask(self, batch: Sequence[tuple[str, Request]]) -> None:
+        like = batch[0][1]
+        started = time.perf_counter()
+        made = self._writer.write(
+            [request.messages for _, request in batch],
+            max_tokens=like.max_tokens,
+            temperature=like.temperature,
+            seed=like.seed,
+            schema=like.schema,
+        )
+        seconds = (time.perf_counter() - started) / len(batch)
+        self._ledger.extend(
+            [self._line(key, request, one, seconds) for (key, request), one in zip(batch, made, strict=True)]
+        )
+        self.asked += len(batch)
+        for one in made:
+            self._failed_in_a_row = 0 if one.error is None else self._failed_in_a_row + 1
+        if self._failed_in_a_row >= STOP_AFTER:
+            raise AskingError(
+                f"{self._model}: {self._failed_in_a_row} requests in a row failed, the last: {made[-1].error}. What "
+                f"was finished before is kept in {self._ledger.path}: mend the cause (is the server up? does the "
+                "engine take JSON schemas?) and run the same command again"
+            )
+
+    def _line(self, key: str, request: Request, made: Generation, seconds: float) -> Asked:
+        return Asked(
+            key=key,
+            task=request.task,
+            row=request.row,
+            engine=self._engine,
+            model=self._model,
+            revision=self._revision,
+            prompt_hash=request.prompt_hash,
+            seed=request.seed,
+            temperature=request.temperature,
+            max_tokens=request.max_tokens,
+            prompt_tokens=made.prompt_tokens,
+            output_tokens=made.output_tokens,
+            seconds=round(seconds, 4),
+            text=made.text,
+            finish_reason=made.finish_reason,
+            error=made.error,
+        )
+
+
+def _settings(request: Request) -> tuple[int, float, int, str]:
+    return request.max_tokens, request.temperature, request.seed, content_hash(request.schema)

@@ -1,0 +1,110 @@
+import json
+
+import pytest
+from made_rows import asked
+from scripted_writer import question
+
+from synth import parsing
+from synth.parsing import Written, parse_written
+
+GOOD = json.loads(question())
+ANSWERS = GOOD["answers"]
+
+
+def written(text, **settings):
+    return parse_written(asked(text, **settings))
+
+
+def reason(text, **settings):
+    found = written(text, **settings)
+    return None if isinstance(found, Written) else (found.reason, found.detail)
+
+
+def test_an_answer_in_the_asked_form_becomes_a_question():
+    made = written(question())
+    assert made.question == r"What is the sum of \( \frac{1}{3} \) and \( \frac{1}{5} \)?"
+    assert made.answers[2] == r"\( \frac{2}{8} \)" and (made.correct, made.letter) == ("B", "C")
+    assert (made.subject, made.construct, made.rationale) == (
+        "Fractions",
+        "Add fractions",
+        "The denominators are added.",
+    )
+
+
+@pytest.mark.parametrize(
+    "around",
+    ["```json\n{}\n```", "```\n{}\n```", "  {}\n", "<think>1/8 { } hm</think>\n{}", "<think></think>```json\n{}\n```"],
+)
+def test_thoughts_and_one_fence_come_off(around):
+    assert written(
+        around.replace("{}", question(), 1) if "{ }" not in around else around.replace("\n{}", "\n" + question())
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", (parsing.NO_TEXT, "")),
+        ("Here is a question: 3+4?", parsing.NOT_JSON),
+        (question() + " I hope this helps!", parsing.NOT_JSON),
+        (question() + question(), parsing.NOT_JSON),
+        (question()[:-1], parsing.NOT_JSON),
+        ("[1, 2]", parsing.NOT_JSON),
+        ("{" * 100_000, parsing.NOT_JSON),
+        ("[" * 100_000, parsing.NOT_JSON),
+        ('{"question": "a", "question": "b"}', parsing.NOT_JSON),
+        ("I'm sorry, but I can't help with that.", parsing.REFUSED),
+        ("I cannot write questions that mislead students.", parsing.REFUSED),
+        (question(question=...), (parsing.MISSING, "question")),
+        (question(rationale=...), (parsing.MISSING, "rationale")),
+        (question(correct=...), (parsing.MISSING, "correct")),
+        (question(answers={"A": "1", "B": "2", "C": "3"}), (parsing.MISSING, "answers.D")),
+        (question(question="  "), (parsing.MISSING, "question is blank")),
+        (question(answers={**ANSWERS, "C": " "}), (parsing.MISSING, "answers.C is blank")),
+        (question(notes="x"), (parsing.UNKNOWN, "notes")),
+        (question(answers={**ANSWERS, "E": "9"}), (parsing.UNKNOWN, "answers.E")),
+        (question(answers=["1", "2", "3", "4"]), (parsing.WRONG_TYPE, "answers")),
+        (question(question=7), (parsing.WRONG_TYPE, "question")),
+        (question(answers={**ANSWERS, "A": 7}), (parsing.WRONG_TYPE, "answers.A")),
+        (question(correct="E"), (parsing.NO_LETTER, "correct: E")),
+        (question(correct=None), (parsing.NO_LETTER, "correct: None")),
+        (question(correct=["A"]), (parsing.NO_LETTER, "correct: ['A']")),
+        (question(misconception_answer="b"), (parsing.NO_LETTER, "misconception_answer: b")),
+    ],
+)
+def test_anything_else_is_rejected_with_a_reason(text, expected):
+    found = reason(text)
+    assert found == expected if isinstance(expected, tuple) else found[0] == expected
+
+
+def test_a_cut_answer_is_told_from_a_malformed_one():
+    assert reason(question()[:60], finish_reason="length")[0] == parsing.CUT_OFF
+    assert reason("", error="timed out") == (parsing.FAILED, "timed out")
+
+
+def test_every_reason_is_listed_and_tested():
+    told = {
+        value
+        for name, value in vars(parsing).items()
+        if name.isupper() and not name.startswith("_") and isinstance(value, str)
+    }
+    assert told == set(parsing.PARSE_REASONS)
+
+
+def test_subject_and_construct_may_be_absent():
+    made = written(question(subject=..., construct=""))
+    assert (made.subject, made.construct) == (None, None)
+
+
+def test_carelessly_escaped_latex_is_read_as_it_was_meant():
+    r"""`\(` is no escape of JSON, `\f` and `\t` are other ones than LaTeX means."""
+    careless = question().replace("\\\\", "\\")
+    assert "\\(" in careless and written(careless).question == GOOD["question"]
+    told = written(question(question="\\times \\beta \\rightarrow \\neq \\nabla").replace("\\\\", "\\"))
+    assert told.question == r"\times \beta \rightarrow \neq \nabla"
+    table = written(question(question="First line\nnot \\( 3 \\) under it"))
+    assert table.question == "First line\nnot \\( 3 \\) under it"
+
+
+def test_what_no_file_can_hold_is_dropped():
+    assert written(question(question="a\ud800b\u0000c")).question == "abc"

@@ -1,0 +1,162 @@
+import pytest
+from made_rows import BANK, made_question
+from scripted_writer import ScriptedWriter, failed, made, question
+
+from core.fingerprint import fingerprint
+from synth import parsing, rules
+from synth.asking import Asker
+from synth.examples import ExamplePool
+from synth.ledger import Ledger
+from synth.prompts import SCHEMA, QuestionPrompter
+from synth.slots import Slot, slots_of
+from synth.verdicts import passed, rejected
+from synth.writing import RowWriter, Sampling, Shown, row_of, write_all
+
+REAL = [made_question(text=f"What is {n} + 2?", id=n, label=1 + n % 3) for n in range(9)]
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    with Ledger(tmp_path / "r.jsonl") as opened:
+        yield opened
+
+
+def writer(guided=True, real=REAL, **changes):
+    sampling = Sampling(temperature=0.8, max_tokens=99, seed=40, guided=guided)
+    facts = {
+        "bank": BANK,
+        "similar": {1: (2, 3)},
+        "pool": ExamplePool(real, BANK, seed=0),
+        "prompter": QuestionPrompter(lambda text: len(text.split()), max_tokens=5000),
+        "shown": Shown(random=1, same=1),
+        "sampling": sampling,
+        "language": "en",
+    }
+    return RowWriter(**{**facts, **changes})
+
+
+def run(ledger, script, *, slots=None, checks=(), attempts=1, batch=8, **changes):
+    model = ScriptedWriter(script)
+    asker = Asker(model, ledger, engine="scripted", model="m", revision=None, batch=batch)
+    slots = slots or [Slot(misconception_id=1, number=0, attempts=attempts)]
+    return write_all(writer(**changes), slots, asker, checks), model
+
+
+def said(outcomes):
+    return [(o.key, o.rejection and (o.rejection[0], o.rejection[1].reason)) for o in outcomes]
+
+
+def test_a_good_answer_becomes_a_row_with_its_parents(ledger):
+    (outcome,), model = run(ledger, lambda _: question())
+    assert outcome.accepted and outcome.rejection is None
+    row = outcome.row
+    assert (row.misconception_id, row.letter, row.source, row.key) == (1, "C", "llm", "m1-0-0")
+    assert row.question.labels == ((), (), (1,), ()) and row.question.correct == "B"
+    assert (row.question.subject, row.question.construct) == ("Fractions", "Add fractions")
+    shown = model.asked[0][1].text
+    parents = {fingerprint(real) for real in REAL if f'"What is {real.id} + 2?"' in shown}
+    assert set(row.parents) == set(outcome.parents) == parents and len(parents) == 2
+    assert "Adds before multiplying" in shown and "- Adds numerators and denominators" in shown
+    assert model.calls[0] == {"chats": 1, "max_tokens": 99, "temperature": 0.8, "seed": 40, "schema": SCHEMA}
+
+
+ANSWERS = {"A": "1", "B": "2", "C": "3", "D": "4"}
+REJECTIONS = {
+    "not JSON at all": (parsing.NOT_JSON, "parse"),
+    "I'm sorry, I can't do that.": (parsing.REFUSED, "parse"),
+    question()[:-2]: (parsing.NOT_JSON, "parse"),
+    question(rationale=...): (parsing.MISSING, "parse"),
+    question(extra=1): (parsing.UNKNOWN, "parse"),
+    question(answers="ABCD"): (parsing.WRONG_TYPE, "parse"),
+    question(correct="E"): (parsing.NO_LETTER, "parse"),
+    question(misconception_answer="B"): (rules.SAME_LETTER, "rules"),
+    question(answers={**ANSWERS, "D": "1"}): (rules.EQUAL_ANSWERS, "rules"),
+    question(question="What is 3? The correct answer is B."): (rules.LEAKED, "rules"),
+    question(question="Bob adds before multiplying. What is it?"): (rules.NAMED, "rules"),
+    question(question="What is in the picture?"): (rules.PICTURE, "rules"),
+    question(question="Which? A) 1 B) 2 C) 3"): (rules.OPTIONS, "rules"),
+    question(question="What is \\( 3?"): (rules.BROKEN_LATEX, "rules"),
+    question(question="x" * 9000): (rules.TOO_LONG, "rules"),
+    question(question="Quelle est la somme de deux nombres dans le plan?"): (rules.LANGUAGE, "rules"),
+}
+
+
+def test_every_reason_is_counted_once(ledger):
+    """One slot a script line: what cannot be used is rejected with its own reason and nothing is lost."""
+    scripts = [*REJECTIONS, "", failed("timed out"), made(question()[:50], reason="length"), question()]
+    slots = [Slot(misconception_id=1, number=n, attempts=1) for n in range(len(scripts))]
+    left = list(scripts)
+    outcomes, model = run(ledger, lambda _: left.pop(0), slots=slots)
+    expected = [
+        *((check, reason) for reason, check in REJECTIONS.values()),
+        ("parse", parsing.NO_TEXT),
+        ("parse", parsing.FAILED),
+        ("parse", parsing.CUT_OFF),
+        None,
+    ]
+    assert [reason for _, reason in said(outcomes)] == expected
+    told = {reason for _, reason in filter(None, expected)}
+    assert told == {*parsing.PARSE_REASONS, *rules.RULE_REASONS}
+    assert len(ledger) == len(model.asked) == len(scripts)
+
+
+def test_a_rejected_row_is_asked_for_again_with_another_seed_and_other_examples(ledger):
+    answers = ["no", "no", question()]
+    outcomes, model = run(ledger, lambda _: answers.pop(0), attempts=5)
+    assert said(outcomes) == [("m1-0-0", ("parse", "not JSON")), ("m1-0-1", ("parse", "not JSON")), ("m1-0-2", None)]
+    assert [call["seed"] for call in model.calls] == [40, 41, 42]
+    assert len({chat[1].text for chat in model.asked}) > 1
+
+
+def test_retries_are_bounded_and_only_for_what_is_wanted_at_least(ledger):
+    slots = slots_of([BANK[1]], {}, at_least=1, at_most=2, attempts=3)
+    outcomes, model = run(ledger, lambda _: "no", slots=slots)
+    assert [key for key, _ in said(outcomes)] == ["m1-0-0", "m1-1-0", "m1-0-1", "m1-0-2"]
+    assert [call["seed"] for call in model.calls] == [40, 140, 41, 42]
+
+
+class Reject:
+    """Rejects every row once, and keeps what it was told is kept already."""
+
+    name = "twice"
+
+    def __init__(self):
+        self.kept, self.seen = [], set()
+
+    def verdicts(self, rows, kept):
+        self.kept.append([row.key for row in kept])
+        new = [row.misconception_id for row in rows]
+        found = [passed(score=9.0) if id in self.seen or id == 2 else rejected("not yet") for id in new]
+        self.seen.update(new)
+        return found
+
+
+def test_checks_see_what_earlier_rounds_kept(ledger):
+    check = Reject()
+    slots = slots_of([BANK[1], BANK[2]], {}, at_least=1, at_most=1, attempts=3)
+    outcomes, _ = run(ledger, lambda _: question(), slots=slots, checks=[check])
+    assert said(outcomes) == [("m1-0-0", ("twice", "not yet")), ("m2-0-0", None), ("m1-0-1", None)]
+    assert check.kept == [[], ["m2-0-0"]] and outcomes[1].score("twice") == 9.0
+    assert [name for name, _ in outcomes[0].verdicts] == ["parse", "rules", "twice"]
+
+
+def test_a_second_run_asks_nothing_and_ends_the_same(ledger):
+    slots = slots_of(list(BANK.values()), {}, at_least=1, at_most=2, attempts=2)
+    texts = iter([question(n) if n % 2 else "no" for n in range(99)])
+    first, model = run(ledger, lambda _: next(texts), slots=slots)
+    again, idle = run(ledger, lambda _: "must not be asked", slots=slots)
+    assert model.asked and not idle.asked and again == first
+
+
+def test_without_examples_or_schema(ledger):
+    (outcome,), model = run(ledger, lambda _: question(), real=[], guided=False, similar={})
+    assert outcome.accepted and outcome.parents == () and model.calls[0]["schema"] is None
+    assert "Examples" not in model.asked[0][1].text
+
+
+def test_a_row_is_built_from_what_was_written():
+    from made_rows import asked
+
+    written = parsing.parse_written(asked(question(3)))
+    row = row_of(written, key="k", misconception_id=2, parents=("p",))
+    assert row.question.text == written.question and row.question.labels[2] == (2,) and row.rationale
