@@ -17,7 +17,7 @@ from pipelines.cli import parse_arguments, parser, run_main
 from pipelines.engine_pool import EnginePool
 from pipelines.explaining_settings import ExplainingSettings
 from pipelines.job import Job, base_model, read_job
-from pipelines.recipe import load_encoder
+from pipelines.loading import load_encoder
 from pipelines.settings import Settings
 from pipelines.writing import AskingBar, add_writer_options, check_writer, open_writer, with_options
 from synth.asking import Asker

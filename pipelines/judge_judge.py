@@ -15,7 +15,7 @@ from pipelines.cli import parse_arguments, parser, run_main
 from pipelines.engine_pool import EnginePool
 from pipelines.job import Job, base_model, read_job
 from pipelines.judged_judge import JudgedCase, judge_the_judge
-from pipelines.recipe import load_encoder
+from pipelines.loading import load_encoder
 from pipelines.settings import Settings
 from pipelines.synthesis_checks import judging
 from pipelines.writer_settings import WriterSettings

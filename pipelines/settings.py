@@ -16,6 +16,7 @@ from pipelines.explaining_settings import ExplainingSettings
 from pipelines.lm_training_settings import LmTrainingSettings
 from pipelines.reranker_settings import RerankerSettings, Share, not_in_a_cascade
 from pipelines.synthesis_settings import SynthesisSettings
+from pipelines.synthetic_settings import SyntheticSettings
 from pipelines.training_settings import RerankerTrainingSettings, TrainingSettings, Weight
 
 Cosine = Annotated[float, Field(ge=-1.0, lt=1.0)]
@@ -161,6 +162,7 @@ class Settings(StrictModel):
     lm_training: LmTrainingSettings = LmTrainingSettings()
     prior: PriorSettings = PriorSettings()
     synthesis: SynthesisSettings = SynthesisSettings()
+    synthetic: SyntheticSettings = SyntheticSettings()
     explaining: ExplainingSettings = ExplainingSettings()
     zero_shot: bool = Field(True, description="Also measure the untrained model, side by side.")
     bootstrap: Annotated[int, Field(ge=100)] = Field(2000, description="Resamples of the bootstrap intervals.")

@@ -148,7 +148,7 @@ TASKS = (
             r"The triangular numbers go on \( <a>, <b>, <c>, \ldots \) What is the next one?",
         ),
         parameters="a b c",
-        draw=lambda r: (k := r.randint(2, 9), [n * (n + 1) // 2 for n in (k, k + 1, k + 2)])[1],
+        draw=lambda r: (k := r.randint(2, 9), tuple(n * (n + 1) // 2 for n in (k, k + 1, k + 2)))[1],
         right=lambda a, b, c: number(c + (c - b) + 1),
         wrong=(
             (

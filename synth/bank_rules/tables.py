@@ -2,7 +2,7 @@
 
 from fractions import Fraction as F
 
-from synth.answers import number
+from synth.answers import lowest, number
 from synth.bank_rules.parts import round_table, rule, skewed_table, table_draw
 from synth.mal_rule import Task
 
@@ -118,7 +118,7 @@ TASKS = (
             ),
             (
                 rule("mean-frequency-over-values", "Divides the total frequency by the sum of the values"),
-                lambda a, b, c, f, g, h: number(F(f + g + h, a + b + c)),
+                lambda a, b, c, f, g, h: lowest(f + g + h, a + b + c),
             ),
         ),
         slips=(

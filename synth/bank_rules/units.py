@@ -4,7 +4,7 @@ from fractions import Fraction as F
 
 from synth.answers import number
 from synth.bank_rules.parts import rule
-from synth.mal_rule import Task
+from synth.mal_rule import MalRule, Procedure, Task
 
 METRIC = "Metric units"
 TIME = "Time"
@@ -20,11 +20,9 @@ def conversion(big: str, small: str, factor: int, *factors: int, subject: str = 
     """Return the task to change a unit to a smaller one, with rules that remember another factor."""
     slug = f"{big}-to-{small}".replace(" ", "-")
 
-    def by(k: int) -> tuple[object, ...]:
-        return (
-            rule(f"{slug}-by-{k}", f"Thinks that there are {k} {small} in one of the {big}"),
-            lambda n: number(n * k),
-        )
+    def by(k: int) -> tuple[MalRule, Procedure]:
+        known = rule(f"{slug}-by-{k}", f"Thinks that there are {k} {small} in one of the {big}")
+        return known, lambda n: number(n * k)
 
     return Task(
         slug=f"convert-{slug}",
@@ -34,7 +32,7 @@ def conversion(big: str, small: str, factor: int, *factors: int, subject: str = 
         parameters="n",
         draw=lambda r: (r.choice((2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 20, 25, 30, 45, 60, 72)),),
         right=lambda n: number(n * factor),
-        wrong=tuple(by(k) for k in factors),  # type: ignore[arg-type]
+        wrong=tuple(by(k) for k in factors),
         slips=(lambda n: number(F(n, factor)), lambda n: number(n + factor), lambda n: number(n)),
     )
 
