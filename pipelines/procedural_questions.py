@@ -32,7 +32,7 @@ Which rule stands for which entry says --mapping, a file that map_mal_rules.py w
 the project's reviewed mapping, which knows entries by name. Every question is computed again and read back before it is
 kept. An answer carries every entry that its rule stands for. Writes a synthetic folder: questions.csv (Eedi schema),
 rows.jsonl (a line a label: rule, task and numbers) and summary.json (coverage of the bank before and after).
-Train with it: `--synthetic FOLDER` of train_retriever.py, train_reranker.py, evaluate_retrieval.py and end_to_end.py."""
+Train with it: `--synthetic FOLDER` of train_retriever.py, train_reranker.py, evaluate_retrieval.py, end_to_end.py."""
 
 EPILOG = """\
 examples:
@@ -173,8 +173,8 @@ def _tell(
     options: argparse.Namespace, inputs: Inputs, found: Generated, summary: dict[str, object], seconds: float
 ) -> None:
     lines = [
-        f"{summary['questions']} verified questions from {summary['tasks']} tasks, {summary['labelled_answers']} labelled "
-        f"wrong answers, {sum(found.rejected.values())} questions rejected, in {seconds:.1f} s",
+        f"{summary['questions']} verified questions from {summary['tasks']} tasks, {summary['labelled_answers']} "
+        f"labelled wrong answers, {sum(found.rejected.values())} questions rejected, in {seconds:.1f} s",
         f"Coverage of the bank: {summary['covered_by_questions']} of {summary['bank']} entries have a made question "
         f"({summary['covered_by_rules']} are mapped)",
     ]

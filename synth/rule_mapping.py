@@ -70,11 +70,11 @@ def name_hash(name: str) -> str:
 
 @cache
 def reviewed_hashes() -> dict[tuple[str, str], frozenset[str]]:
-    """Return the reviewed mapping: hashes of names by (task slug, rule slug)."""
-    found: dict[tuple[str, str], set[str]] = {}
+    """Return the reviewed mapping: hashes of names by (task slug, rule slug); a rule's own name is one of them."""
+    found = {pair: {name_hash(rule.name)} for pair, (_, rule) in bindings().items()}
     with REVIEWED.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            found.setdefault((row["task"], row["rule"]), set()).add(row["name_sha256"])
+            found[row["task"], row["rule"]].add(row["name_sha256"])
     return {pair: frozenset(hashes) for pair, hashes in found.items()}
 
 

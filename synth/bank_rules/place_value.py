@@ -159,7 +159,7 @@ TASKS = (
         slips=(lambda k, b, x, y: number(1000 * k), lambda k, b, x, y: number(10 * (k + 1))),
     ),
     Task(
-        slug="sum-next-to-each-other",
+        slug="multiply-a-vector",
         construct="Multiply a vector by an integer",
         subject="Vectors",
         wordings=(

@@ -114,7 +114,7 @@ TASKS = (
             ),
             (
                 rule("mean-of-the-frequencies", "Divides the total frequency by the number of columns"),
-                lambda a, b, c, f, g, h: number(F(f + g + h, 3)),
+                lambda a, b, c, f, g, h: lowest(f + g + h, 3),
             ),
             (
                 rule("mean-frequency-over-values", "Divides the total frequency by the sum of the values"),
