@@ -41,7 +41,7 @@ EPILOG = """\
 examples:
   python pipelines/ablate_synthetic.py --train train.csv --misconceptions bank.csv --output runs/worth \\
       --procedural runs/made --unseen 0.6
-  python pipelines/ablate_synthetic.py ... --explanations E.csv --procedural runs/made --llm runs/written --hints H.csv \\
+  python pipelines/ablate_synthetic.py ... --only-fold 2 --only-arm procedural  # on several GPUs; then all of them
       --folds 5
   python pipelines/ablate_synthetic.py ... --folds 5 --only-fold 2 --only-arm procedural  # on several GPUs; then all
 

@@ -77,7 +77,7 @@ def main(arguments: list[str] | None = None) -> None:
     found = generate_mapped(
         labels, rows_each=options.rows_each, seed=options.seed, taken=taken, first_id=FIRST_ID, most=options.questions
     )
-    write_synthetic(options.output, [_made(one) for one in found.questions])
+    write_synthetic(options.output, [as_synthetic(one) for one in found.questions])
     seconds = time.perf_counter() - began
     summary = _summary(options, inputs, labels, found)
     write_json(options.output / "summary.json", summary)
@@ -126,7 +126,7 @@ def _read(options: argparse.Namespace) -> tuple[Inputs, Labels, list[str]]:
     return inputs, labels, [question.text for table in real for question in table.questions]
 
 
-def _made(one: ProceduralQuestion) -> SyntheticQuestion:
+def as_synthetic(one: ProceduralQuestion) -> SyntheticQuestion:
     """Return a generated question as a synthetic one; each label tells how its answer was computed."""
     question = one.question
     rows = []
