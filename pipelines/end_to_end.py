@@ -74,7 +74,7 @@ exit status: 0 done, 2 bad input (nothing was written), 130 interrupted"""
 def main(arguments: list[str] | None = None) -> None:
     """Run the job that the command line asks for."""
     made = parser(DESCRIPTION, EPILOG, config_model=Settings)
-    add_data_options(made, test=True)
+    add_data_options(made, test=True, synthetic=True)
     made.add_argument(
         "--retriever", metavar="MODEL", help="use this model as it is: bundled:NAME, a folder, or a hub id"
     )

@@ -18,6 +18,7 @@ from pipelines.lm_training_settings import LmTrainingSettings
 from pipelines.quantization_settings import QuantizationSettings
 from pipelines.reranker_settings import RerankerSettings, Share, not_in_a_cascade
 from pipelines.synthesis_settings import SynthesisSettings
+from pipelines.synthetic_settings import SyntheticSettings
 from pipelines.training_settings import RerankerTrainingSettings, TrainingSettings, Weight
 
 Cosine = Annotated[float, Field(ge=-1.0, lt=1.0)]
@@ -166,6 +167,7 @@ class Settings(StrictModel):
     quantization: QuantizationSettings = QuantizationSettings()
     prior: PriorSettings = PriorSettings()
     synthesis: SynthesisSettings = SynthesisSettings()
+    synthetic: SyntheticSettings = SyntheticSettings()
     explaining: ExplainingSettings = ExplainingSettings()
     zero_shot: bool = Field(True, description="Also measure the untrained model, side by side.")
     bootstrap: Annotated[int, Field(ge=100)] = Field(2000, description="Resamples of the bootstrap intervals.")
