@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from made_rows import write_made
+from made_folder import write_made
 
 from core.artifacts import read_manifest
 from core.models import locate_model
