@@ -18,7 +18,7 @@ from core.language_model import (
     check_prompts,
     label_scores,
 )
-from core.lora import nf4_config
+from core.lora import hold_exactly, nf4_config
 from core.next_token import length_batches, next_token_logits
 from core.transformers_text import continue_prompts
 
@@ -87,6 +87,7 @@ class TransformersEngine:
             )
         except (OSError, ValueError, ImportError) as error:
             raise ModelError(f"{folder}: no causal language model that transformers can open ({error})") from error
+        hold_exactly(model)
         if adapter is not None:
             model = _with_adapter(model, adapter)
         return cls(model, folder=folder, batch_tokens=batch_tokens)
