@@ -6,18 +6,16 @@ passes between. Whatever the tool leaves, the result has the model's own config,
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from core.artifacts import atomic_path, write_json
 from core.disk import full_disk_told
-from core.model_files import copy_companions, read_model_config, write_weights
-from rerank.dequantize import checkpoint_format
 from rerank.environment_process import run_in_environment
 from rerank.plain_quantizer import quantise_plainly
-from rerank.weight_reader import open_weights
+from rerank.settle import Dtype16, settle
 
 if TYPE_CHECKING:
     pass
@@ -27,7 +25,6 @@ logger = logging.getLogger(__name__)
 BackEnd = Literal[
     "llm-compressor-awq", "llm-compressor-gptq", "llm-compressor-fp8", "auto-round", "autoawq", "rtn", "fp8"
 ]
-Dtype16 = Literal["bfloat16", "float16"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,39 +222,6 @@ def quantise(
         quantiser.quantise(model, calibration, raw, options)
         settle(raw, model, temporary, dtype=options.dtype)
     return output
-
-
-def settle(raw: Path, model: Path, output: Path, *, dtype: Dtype16) -> None:
-    """Write a tool's checkpoint as this project keeps it.
-
-    Args:
-        raw: What the tool left.
-        model: The model it was made from.
-        output: The new folder.
-        dtype: What float32 tensors (scales and weights left alone, where the tool worked in float32) become.
-
-    Raises:
-        ModelError: It is no quantised model of a form that can be read, or its layers differ from the model's.
-    """
-    import torch
-
-    checkpoint_format(raw)
-    told = read_model_config(raw)["quantization_config"]
-    kind: torch.dtype = getattr(torch, dtype)
-    output.mkdir()
-    with open_weights(raw) as weights:
-
-        def tensors() -> Iterator[tuple[str, torch.Tensor]]:
-            for name in weights:
-                tensor = weights.get(name)
-                yield name, tensor.to(kind) if tensor.dtype == torch.float32 else tensor
-
-        write_weights(output, tensors())
-        kinds = {weights.dtypes[name] for name in weights}
-    copy_companions(model, output)
-    # AutoAWQ works in float16 whatever the model was in.
-    kept: Dtype16 = "float16" if "F16" in kinds and "BF16" not in kinds else dtype
-    write_json(output / "config.json", {**read_model_config(model), "dtype": kept, "quantization_config": told})
 
 
 def open_quantiser(back_end: BackEnd, *, environments: Path, scripts: Path, log: Path) -> Quantiser:

@@ -8,8 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
-from safetensors.torch import load_file, save_file
 
 from core.errors import InputError, ModelError
 from core.tokenizer import load_tokenizer
@@ -22,7 +20,6 @@ from rerank.quantize import (
     QuantiseOptions,
     open_quantiser,
     quantise,
-    settle,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -40,33 +37,6 @@ def test_rounding_needs_nothing(word_lm: Path, tmp_path: Path) -> None:
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     assert config["quantization_config"]["format"] == "pack-quantized" and config["hidden_size"] == 32
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
-
-
-def test_a_tools_folder_is_settled(word_lm: Path, tmp_path: Path) -> None:
-    """A tool that works in float32 and writes another config and no tokenizer."""
-    quantise_plainly(word_lm, tmp_path / "raw", group_size=16, dtype="bfloat16")
-    tensors = load_file(tmp_path / "raw" / "model.safetensors")
-    wide = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
-    save_file(wide, tmp_path / "raw" / "model.safetensors")
-    told = json.loads((tmp_path / "raw" / "config.json").read_text(encoding="utf-8"))
-    (tmp_path / "raw" / "config.json").write_text(
-        json.dumps({"torch_dtype": "float32", "rope_theta": 1.0, "quantization_config": told["quantization_config"]})
-    )
-    (tmp_path / "raw" / "tokenizer.json").write_text("{}")
-    (tmp_path / "raw" / "recipe.yaml").write_text("x: 1")
-    settle(tmp_path / "raw", word_lm, tmp_path / "out", dtype="bfloat16")
-    found = load_file(tmp_path / "out" / "model.safetensors")
-    assert all(torch.equal(found[name], tensors[name]) for name in tensors)
-    config = json.loads((tmp_path / "out" / "config.json").read_text(encoding="utf-8"))
-    own = json.loads((word_lm / "config.json").read_text(encoding="utf-8"))
-    assert config == {**own, "dtype": "bfloat16", "quantization_config": told["quantization_config"]}
-    assert (tmp_path / "out" / "tokenizer.json").read_bytes() == (word_lm / "tokenizer.json").read_bytes()
-    assert not (tmp_path / "out" / "recipe.yaml").exists()
-
-
-def test_a_plain_folder_is_no_result(word_lm: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no quantization_config"):
-        settle(word_lm, word_lm, tmp_path / "out", dtype="bfloat16")
 
 
 def tool(tmp_path: Path, body: str) -> EnvironmentQuantiser:
@@ -104,7 +74,7 @@ def test_a_full_disk_is_one_clear_error_and_nothing_is_left(
         (folder / "part-0.safetensors").write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("rerank.quantize.write_weights", full)
+    monkeypatch.setattr("rerank.settle.write_weights", full)
     with pytest.raises(InputError, match="the disk is full"):
         quantise(PlainQuantiser(bits=4), word_lm, None, tmp_path / "out", OPTIONS)
     assert list(tmp_path.iterdir()) == []
