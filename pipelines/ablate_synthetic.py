@@ -41,9 +41,9 @@ EPILOG = """\
 examples:
   python pipelines/ablate_synthetic.py --train train.csv --misconceptions bank.csv --output runs/worth \\
       --procedural runs/made --unseen 0.6
+  python pipelines/ablate_synthetic.py ... --explanations E.csv --procedural runs/made --llm runs/written \\
+      --hints H.csv --folds 5
   python pipelines/ablate_synthetic.py ... --only-fold 2 --only-arm procedural  # on several GPUs; then all of them
-      --folds 5
-  python pipelines/ablate_synthetic.py ... --folds 5 --only-fold 2 --only-arm procedural  # on several GPUs; then all
 
 exit status: 0 done, 2 bad input (nothing was written), 130 interrupted"""
 
@@ -213,7 +213,7 @@ def _write(job: Job, arms: Sequence[Arm], splits: dict[str, Split], found: dict[
     measured = measure(
         {arm.name: found[STAGE_ONE][arm.name] for arm in arms},
         job.queries(first.validation, labelled_only=True),
-        candidates=REAL,
+        candidates=arms[-1].name,
         seen=seen_labels(first.train),
         resamples=job.settings.bootstrap,
     )

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from made_questions import made_questions, with_made, write_made
 
+from core.artifacts import read_manifest
 from core.fingerprint import fingerprint
 from core.synthetic_table import write_synthetic
 from core.tables import read_questions
@@ -48,7 +49,7 @@ def test_arms_are_trained_on_the_same_folds_and_told_apart(
     numbers = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
     assert numbers["made_questions"] == {"real": 0, "explanations": 0, "procedural": 40, "llm": 70}
     assert (out / "report.html").stat().st_size > 1000 and "MAP@25" in done.stdout
-    manifests = {arm: json.loads((out / "fold0" / arm / "retriever" / "manifest.json").read_text()) for arm in arms}
+    manifests = {arm: read_manifest(out / "fold0" / arm / "retriever") or {} for arm in arms}
     assert len({json.dumps(manifest["fitted_on"]) for manifest in manifests.values()}) == 1  # no made question
     assert len({json.dumps(m.get("stages") or m.get("pairs_hash")) for m in manifests.values()}) == 3
 
