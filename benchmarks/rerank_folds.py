@@ -35,7 +35,7 @@ from pipelines.stage_one_run import StageOneRun
 from pipelines.stage_two_run import StageTwoRun
 from pipelines.stages import Stages
 from pipelines.texts import text_forms
-from pipelines.train_reranker import trained_reranker
+from pipelines.train_cross_reranker import trained_reranker
 from pipelines.train_stage import trained_retriever
 
 logger = logging.getLogger("pipelines.benchmark")

@@ -6,6 +6,9 @@ from difflib import get_close_matches
 USER_ERROR_STATUS = 2
 """Exit status of a pipeline that was stopped by bad input, before any cost."""
 
+REFUSED_STATUS = 3
+"""Exit status of a pipeline whose result was not good enough to be handed on."""
+
 
 class UserError(Exception):
     """Something the user can mend; carries every fault that was found, not only the first.
@@ -13,6 +16,9 @@ class UserError(Exception):
     Args:
         faults: One message, or several. Each stands on a line of its own in `str(error)`.
     """
+
+    status = USER_ERROR_STATUS
+    """What a pipeline that it stops exits with."""
 
     def __init__(self, faults: str | Iterable[str]) -> None:
         self.faults: tuple[str, ...] = (faults,) if isinstance(faults, str) else tuple(faults)
@@ -36,6 +42,12 @@ class ConfigError(UserError):
 
 class ModelError(UserError):
     """A model is not where it was said to be, or is not what it was said to be."""
+
+
+class RefusedError(UserError):
+    """What was made is not good enough: it is kept for a look, but not under its final name."""
+
+    status = REFUSED_STATUS
 
 
 class ArtifactMismatchError(UserError):

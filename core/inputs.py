@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.bank_table import scan_explanations, scan_misconceptions, unknown_explanations, with_explanations
@@ -12,6 +12,7 @@ from core.faults import Faults
 from core.hint_table import Hint, scan_hints, unknown_hints
 from core.question_table import QuestionTable, scan_questions
 from core.records import Misconception, queries_of
+from core.synthetic_table import SyntheticQuestion, scan_synthetic
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,7 @@ class Inputs:
         train: The training questions; none where no file was given.
         test: The test questions; none where no file was given.
         hints: Hints by query key.
+        synthetic: Made questions of all folders; none where no folder was given.
         warnings: What was odd in any of the files but does not stop the run, with counts, ready to show.
     """
 
@@ -31,6 +33,7 @@ class Inputs:
     test: QuestionTable | None
     hints: Mapping[str, Hint]
     warnings: tuple[str, ...]
+    synthetic: tuple[SyntheticQuestion, ...] = ()
 
 
 def check_inputs(
@@ -40,6 +43,7 @@ def check_inputs(
     test: Path | None = None,
     hints: Sequence[Path] = (),
     explanations: Sequence[Path] = (),
+    synthetic: Sequence[Path] = (),
     output: Path | None = None,
     columns: Columns = EEDI,
     require_labels: bool = True,
@@ -53,6 +57,8 @@ def check_inputs(
         test: Test questions, with or without labels.
         hints: Files of hints, see `read_hints`.
         explanations: Files of explanations, see `read_explanations`.
+        synthetic: Folders of made questions, see `core.synthetic_table`; their questions are numbered anew, above all
+            real ones, so that folders made apart can be used together.
         output: The folder that the run will write into, see `output_folder_fault`.
         columns: Names of the columns in the files.
         require_labels: Refuse a training file without labels.
@@ -77,6 +83,7 @@ def check_inputs(
     test_table = test and scan_questions(test, faults, columns=columns, bank_ids=ids)
     texts = scan_explanations(explanations, faults, columns=columns)
     hint_texts = scan_hints(hints, faults, columns=columns)
+    made = [question for folder in synthetic for question in scan_synthetic(folder, faults, bank_ids=ids)]
     faults.raise_if_any()
     assert scan is not None  # else there was a fault
     tables = [table for table in (train_table, test_table) if table]
@@ -90,7 +97,14 @@ def check_inputs(
         test=test_table or None,
         hints=hint_texts,
         warnings=tuple(warnings),
+        synthetic=_numbered(made, tables),
     )
+
+
+def _numbered(made: Sequence[SyntheticQuestion], tables: Sequence[QuestionTable]) -> tuple[SyntheticQuestion, ...]:
+    """Number made questions above all real ones: a hint, or a label, of a real question must never reach them."""
+    first = 1 + max((question.id for table in tables for question in table.questions), default=-1)
+    return tuple(replace(one, question=replace(one.question, id=first + place)) for place, one in enumerate(made))
 
 
 def output_folder_fault(path: Path) -> str | None:

@@ -88,9 +88,9 @@ class TransformersEngine:
             )
         except (OSError, ValueError, ImportError, SafetensorError) as error:
             raise ModelError(f"{folder}: no causal language model that transformers can open ({error})") from error
+        hold_exactly(model)
         if adapter is not None:
             model = _with_adapter(model, adapter)
-        hold_exactly(model)
         return cls(model, folder=folder, batch_tokens=batch_tokens)
 
     @property

@@ -33,6 +33,7 @@ from pipelines.engine_pool import EnginePool
 from pipelines.job import Job, add_data_options, check_length, fingerprints, read_job
 from pipelines.plan import data_warnings
 from pipelines.prompt_lengths import check_prompt_lengths
+from pipelines.quantised_models import gate_warnings, warn_of_no_gate
 from pipelines.report import write_run_report
 from pipelines.settings import Settings
 from pipelines.stage_one_run import StageOneRun
@@ -175,6 +176,7 @@ def _check_may_be_measured(job: Job, spec: str, scored: Sequence[str]) -> None:
             "train one with the same --train and the same [split], which hold them out"
         )
     check_reranker_texts(job, chosen)
+    warn_of_no_gate(reranker_models(chosen, job.settings))
 
 
 def _weights(weight: float) -> tuple[StageTwoWeights, StageTwoWeights]:
@@ -216,7 +218,8 @@ def _write(
     found: Sequence[Findings],
 ) -> None:
     scored = fingerprints(one.plan.validation)
-    warnings = data_warnings(job, fitted_on(given), scored)
+    models = [model for spec in specs for model in reranker_models(resolve_reranker(spec, job.settings), job.settings)]
+    warnings = [*data_warnings(job, fitted_on(given), scored), *gate_warnings(models)]
     if chosen_by := _chosen_by(job, specs, scored):
         warnings.append((CHOSEN_BY, chosen_by))
     numbers: dict[str, Any] = {

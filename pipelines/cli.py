@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from core.config import describe
 from core.disk import full_disk_told
-from core.errors import USER_ERROR_STATUS, InputError, UserError
+from core.errors import InputError, RefusedError, UserError
 
 INTERRUPTED_STATUS = 130
 """128 + SIGINT, as shells have it."""
@@ -135,18 +135,18 @@ def run_main(
         go_on: What to tell a user who interrupted it.
 
     Returns:
-        0 when it went well, 2 after a `UserError` (its faults on stderr, one a line), 130 after Ctrl-C.
+        0 when it went well, 2 after a `UserError` (its faults on stderr, one a line), 3 after a `RefusedError` (why, on
+        stderr), 130 after Ctrl-C.
     """
     try:
         with full_disk_told():
             main()
     except UserError as error:
         faults = error.faults or (str(error),)
-        sys.stderr.write(
-            f"Stopped by {'a fault' if len(faults) == 1 else 'these faults'}:\n"
-            + "".join(f"  {fault}\n" for fault in faults)
-        )
-        return USER_ERROR_STATUS
+        stopped = f"Stopped by {'a fault' if len(faults) == 1 else 'these faults'}"
+        told = "Refused" if isinstance(error, RefusedError) else stopped
+        sys.stderr.write(f"{told}:\n" + "".join(f"  {fault}\n" for fault in faults))
+        return error.status
     except KeyboardInterrupt:
         sys.stderr.write(f"\nInterrupted. {go_on}\n")
         return INTERRUPTED_STATUS

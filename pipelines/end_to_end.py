@@ -22,6 +22,7 @@ from pipelines.measures import Measured, measure, table
 from pipelines.plan import HELD_OUT_TEST, VALIDATION, data_warnings
 from pipelines.plan_run import tell_plan
 from pipelines.prompt_lengths import check_prompt_lengths
+from pipelines.quantised_models import gate_warnings, warn_of_no_gate
 from pipelines.report import write_run_report
 from pipelines.rerank_scores import TEST
 from pipelines.rerank_scores import VALIDATION as HELD_OUT_SCORES
@@ -73,7 +74,7 @@ exit status: 0 done, 2 bad input (nothing was written), 130 interrupted"""
 def main(arguments: list[str] | None = None) -> None:
     """Run the job that the command line asks for."""
     made = parser(DESCRIPTION, EPILOG, config_model=Settings)
-    add_data_options(made, test=True)
+    add_data_options(made, test=True, synthetic=True)
     made.add_argument(
         "--retriever", metavar="MODEL", help="use this model as it is: bundled:NAME, a folder, or a hub id"
     )
@@ -140,6 +141,7 @@ def _job(options: argparse.Namespace) -> tuple[Job, LocalModel | None]:
     chosen = resolve_reranker(job.settings.reranker, job.settings)
     check_reranker_texts(job, chosen)
     check_prompt_lengths(job, chosen)
+    warn_of_no_gate(reranker_models(chosen, job.settings))
     sweep_temporaries(job.output, [*OUTPUTS, "run.json"])
     return job, found[0] if found else None
 
@@ -188,7 +190,7 @@ def _write_numbers(
     others = [locate_model(name) for name in job.settings.retriever.also]
     models = [given, *reranker_models(two.chosen, job.settings), *others]
     fitted, chosen = (frozenset().union(*(known(model) for model in models)) for known in (fitted_on, chosen_on))
-    warnings = data_warnings(job, fitted, fingerprints(scored), chosen_on=chosen)
+    warnings = [*data_warnings(job, fitted, fingerprints(scored), chosen_on=chosen), *gate_warnings(models)]
     first, second = one.weights[None].to_json(), two.weights[None].to_json()
     numbers: dict[str, Any] = {
         "measured_on": how,

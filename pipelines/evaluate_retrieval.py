@@ -47,7 +47,7 @@ examples:
 def main(arguments: list[str] | None = None) -> None:
     """Run the job that the command line asks for."""
     made = parser(DESCRIPTION, EPILOG, config_model=Settings)
-    add_data_options(made)
+    add_data_options(made, synthetic=True)
     made.add_argument("--retriever", metavar="MODEL", help="measure this model as it is instead of training one")
     how = made.add_mutually_exclusive_group()
     how.add_argument("--folds", type=int, metavar="K", help="K folds of whole questions (default: 5)")

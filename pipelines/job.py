@@ -14,6 +14,7 @@ from core.fingerprint import fingerprint
 from core.inputs import Inputs, check_inputs
 from core.models import LocalModel, locate_model
 from core.records import Misconception, Query, Question, queries_of
+from core.synthetic_table import SyntheticQuestion
 from core.tables import Hint, with_hints
 from pipelines.adapter_base import adapter_base, check_method, own_base
 from pipelines.settings import Settings
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "data" / "sample"
 _MODEL_FILES = ("modules.json", "config.json", "adapter_config.json")
+STAGED = "--synthetic: training.stages names its own folders of made questions; give one of the two"
 CONFIGS = Path(__file__).resolve().parent / "configs"
 
 
@@ -65,6 +67,11 @@ class Job:
         """The test questions; empty where no file was given."""
         return self.inputs.test.questions if self.inputs.test else ()
 
+    @property
+    def synthetic(self) -> tuple[SyntheticQuestion, ...]:
+        """The made questions; empty where no folder was given."""
+        return self.inputs.synthetic
+
     def queries(self, questions: Sequence[Question], *, labelled_only: bool = False) -> list[Query]:
         """Return the questions' queries, with hints where the config uses them and the files have them."""
         plain = queries_of(questions, labelled_only=labelled_only)
@@ -72,7 +79,7 @@ class Job:
         return with_hints(plain, hints)
 
 
-def add_data_options(parser: argparse.ArgumentParser, *, test: bool = False) -> None:
+def add_data_options(parser: argparse.ArgumentParser, *, test: bool = False, synthetic: bool = False) -> None:
     """Add the options that name input files and the output folder."""
     group = parser.add_argument_group("data")
     group.add_argument("--train", type=Path, metavar="T.csv", help="questions with labelled wrong answers")
@@ -86,6 +93,15 @@ def add_data_options(parser: argparse.ArgumentParser, *, test: bool = False) -> 
     group.add_argument(
         "--explanations", type=Path, action="append", default=[], metavar="E.csv", help="explanations of bank entries"
     )
+    if synthetic:
+        group.add_argument(
+            "--synthetic",
+            type=Path,
+            action="append",
+            default=[],
+            metavar="FOLDER",
+            help="made questions to train on too ([synthetic] says how); may be given several times",
+        )
 
 
 def read_job(
@@ -128,12 +144,16 @@ def read_job(
     if isinstance(found, Settings):
         settings = adjust(found)
         faults += _faults_of(settings, (*(() if given else (_check_base,)), _check_also, *checks))
+    folders = getattr(options, "synthetic", None) or []
+    if folders and settings.training.stages:
+        faults.append(STAGED)
     inputs = check_inputs(
         misconceptions=options.misconceptions,
         train=options.train,
         test=getattr(options, "test", None),
         hints=options.hints,
         explanations=options.explanations,
+        synthetic=folders,
         output=options.output,
         columns=settings.columns,
         other_faults=faults,
@@ -142,7 +162,7 @@ def read_job(
         logger.warning("warning: %s", warning)
     set_threads(settings.threads)
     paths = [options.train, options.misconceptions, getattr(options, "test", None), *options.hints]
-    sources = tuple(path.name for path in [*paths, *options.explanations] if path is not None)
+    sources = tuple(path.name for path in [*paths, *options.explanations, *folders] if path is not None)
     return Job(
         settings=settings, inputs=inputs, output=options.output, forms=text_forms(settings.text), sources=sources
     )

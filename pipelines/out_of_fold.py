@@ -5,14 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from core.errors import InputError
+from core.fingerprint import fingerprint
 from core.models import locate_model
-from core.records import Query, Question, Ranking
+from core.records import Query, Question, Ranking, queries_of
 from eval.groups import question_groups
 from eval.splits import question_folds
 from pipelines.job import Job, base_model, fingerprints
 from pipelines.stage_one import StageOne
 from pipelines.stage_one_run import StageOneRun
 from pipelines.stage_one_weights import fuse
+from pipelines.synthetic_rows import synthetic_rows
 from pipelines.train_stage import fitted_on, trained_retriever
 from rerank.training_groups import FoldProvenance
 
@@ -30,12 +32,23 @@ class OutOfFold:
         candidates: Their rankings, in the same order.
         provenance: Which retriever made which ranking, and the question groups it was fitted on.
         groups: The question group of each query, as `provenance` counts them.
+        weights: What each query's loss counts for: made ones as `[synthetic]` says; None where all are real.
+        real: How many of the queries are real; made ones follow them.
     """
 
     queries: list[Query]
     candidates: list[Ranking]
     provenance: list[FoldProvenance]
     groups: list[int]
+    weights: list[float] | None = None
+    real: int = 0
+
+    def part(self, rows: slice) -> "OutOfFold":
+        """Return the rows of a slice, each of weight 1."""
+        queries = self.queries[rows]
+        keys = {query.key for query in queries}
+        told = [replace(one, ranked=one.ranked & keys) for one in self.provenance]
+        return OutOfFold(queries=queries, candidates=self.candidates[rows], provenance=told, groups=self.groups[rows])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,6 +67,8 @@ def out_of_fold_candidates(run: StageOneRun) -> OutOfFold:
     whose questions alone vote as neighbours; the fusion weights are the run's. A given retriever that was fitted on
     none of these questions needs no folds: it ranks them all, and a query's own question group never votes.
 
+    Made questions are dealt out to the folds too: each is ranked by a retriever that was not trained on it.
+
     Args:
         run: Stage 1; its stages keep the fold retrievers (`foldK/retriever`) and the rankings (`out_of_fold.parquet`).
 
@@ -61,10 +76,13 @@ def out_of_fold_candidates(run: StageOneRun) -> OutOfFold:
         InputError: There are fewer questions than folds, or the base model was fitted on these questions already.
     """
     questions = run.plan.fit
-    numbers = dict(zip([q.id for q in questions], question_groups(questions).tolist(), strict=True))
-    folds = _folds(run, numbers)
+    made_rows = synthetic_rows(run.job, questions)
+    everything = [*questions, *made_rows]
+    numbers = dict(zip([q.id for q in everything], question_groups(everything).tolist(), strict=True))
+    folds = _folds(run, numbers, made_rows)
     weights, settings = run.weights[None], run.job.settings
-    queries = run.job.queries(questions, labelled_only=True)
+    real = run.job.queries(questions, labelled_only=True)
+    queries = [*real, *queries_of(made_rows, labelled_only=True)]
 
     def make() -> list[Ranking]:
         found: dict[str, Ranking] = {}
@@ -94,6 +112,8 @@ def out_of_fold_candidates(run: StageOneRun) -> OutOfFold:
         candidates=run.stages.rankings(ARTIFACT, made_from, make),
         provenance=[fold.provenance for fold in folds],
         groups=[numbers[query.question.id] for query in queries],
+        weights=_weights(run.job, len(real), len(queries) - len(real)),
+        real=len(real),
     )
 
 
@@ -106,7 +126,7 @@ def fold_job(job: Job) -> Job:
     return replace(job, settings=job.settings.model_copy(update={"training": training}))
 
 
-def _folds(run: StageOneRun, numbers: dict[int, int]) -> list[_Fold]:
+def _folds(run: StageOneRun, numbers: dict[int, int], made_rows: Sequence[Question]) -> list[_Fold]:
     """Return the folds, their retrievers trained; one fold of all questions where the retriever knows none of them."""
     questions = run.plan.fit
     known = set(fingerprints(questions))
@@ -118,9 +138,9 @@ def _folds(run: StageOneRun, numbers: dict[int, int]) -> list[_Fold]:
             )
     if run.given is not None and known.isdisjoint(fitted_on(run.given)):
         logger.info("%s states no fit on these questions: it ranks them all, no fold is trained", run.given.name)
-        queries = run.job.queries(questions, labelled_only=True)
+        queries = [*run.job.queries(questions, labelled_only=True), *queries_of(made_rows, labelled_only=True)]
         provenance = _provenance(run.given.name, queries, frozenset())
-        return [_Fold(stage=run.fitted, queries=queries, memory=questions, provenance=provenance)]
+        return [_Fold(stage=run.fitted, queries=queries, memory=run.memory(questions), provenance=provenance)]
     base = base_model(run.job.settings)
     if already := known & fitted_on(base):
         raise InputError(
@@ -130,16 +150,31 @@ def _folds(run: StageOneRun, numbers: dict[int, int]) -> list[_Fold]:
     training = run.job.settings.reranker_training
     folds = []
     for number, split in enumerate(question_folds(questions, k=training.folds, seed=training.seed)):
-        queries = run.job.queries(split.validation, labelled_only=True)
+        own = made_rows[number :: training.folds]
+        queries = [*run.job.queries(split.validation, labelled_only=True), *queries_of(own, labelled_only=True)]
         if not queries:
             continue
+        job = _without(fold_job(run.job), own)
         name = f"fold{number}/retriever"
-        folder = trained_retriever(fold_job(run.job), run.stages, name, split.train)
+        folder = trained_retriever(job, run.stages, name, split.train)
         stage = StageOne(run.job, locate_model(str(folder)), folder.with_name("bank"))
-        fitted = frozenset(numbers[question.id] for question in split.train)
+        learnt = synthetic_rows(job, split.train) if job.synthetic else []
+        fitted = frozenset(numbers[question.id] for question in (*split.train, *learnt))
         provenance = _provenance(name, queries, fitted)
-        folds.append(_Fold(stage=stage, queries=queries, memory=split.train, provenance=provenance))
+        voters = (*split.train, *learnt) if job.settings.synthetic.neighbours else split.train
+        folds.append(_Fold(stage=stage, queries=queries, memory=voters, provenance=provenance))
     return folds
+
+
+def _weights(job: Job, real: int, made: int) -> list[float] | None:
+    return [1.0] * real + [job.settings.synthetic.weight] * made if made else None
+
+
+def _without(job: Job, made: Sequence[Question]) -> Job:
+    """Return the job without some made questions, nor copies of them."""
+    gone = {fingerprint(question) for question in made}
+    kept = tuple(one for one in job.synthetic if fingerprint(one.question) not in gone)
+    return replace(job, inputs=replace(job.inputs, synthetic=kept))
 
 
 def _provenance(name: str, queries: Sequence[Query], fitted: frozenset[int]) -> FoldProvenance:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from core.artifacts import content_hash
 from core.errors import InputError
 from core.models import LocalModel, locate_model
-from core.records import Question
+from core.records import Question, queries_of
 from pipelines.job import Job, base_model, without_hints
 from pipelines.stages import Stages
-from pipelines.synthetic_rows import read_rows
+from pipelines.synthetic_rows import read_rows, synthetic_rows
 from pipelines.trainable_encoder import base_facts, open_to_train
 from pipelines.training_settings import TrainingStage
 from retrieval.pairs import TrainingPair, training_pairs
@@ -55,9 +55,13 @@ def synthetic_pairs(job: Job, stage: TrainingStage, questions: Sequence[Question
     Raises:
         InputError: The folder cannot be read, or none of its rows may be trained on.
     """
-    rows = read_rows(job, Path(str(stage.folder)), questions)
-    queries = job.queries(rows, labelled_only=True)
-    return training_pairs(queries, [query_text(q, job.forms.query) for q in queries], weight=stage.weight)
+    return _made_pairs(job, read_rows(job, Path(str(stage.folder)), questions), weight=stage.weight)
+
+
+def _made_pairs(job: Job, made: Sequence[Question], *, weight: float) -> list[TrainingPair]:
+    # Not `job.queries`: a hint belongs to a real question's id, which a made one may bear in its own file.
+    queries = queries_of(made, labelled_only=True)
+    return training_pairs(queries, [query_text(query, job.forms.query) for query in queries], weight=weight)
 
 
 def bank_texts(job: Job) -> dict[int, str]:
@@ -68,12 +72,17 @@ def bank_texts(job: Job) -> dict[int, str]:
 def training_parts(job: Job, questions: Sequence[Question]) -> list[TrainingPart]:
     """Return the stages of a training on some questions, in order; one, on all of them, where the config names none.
 
+    Made questions (`--synthetic`) join the only stage, or make one before it, as `[synthetic]` says.
+
     Raises:
         InputError: A stage's rows cannot be read, or show too few labels to draw negatives from.
     """
     training = job.settings.training
     real = pairs_of(job, questions)
     parts = []
+    made = synthetic_rows(job, questions)
+    if made:
+        return _with_made(job, real, made)
     for stage in training.stages or (TrainingStage(),):
         pairs = real if stage.rows == "real" else synthetic_pairs(job, stage, questions)
         parts.append(
@@ -83,6 +92,24 @@ def training_parts(job: Job, questions: Sequence[Question]) -> list[TrainingPart
                 learning_rate=stage.learning_rate or training.peak_rate,
             )
         )
+    for part in parts:
+        _check_labels(job, part.pairs)
+    return parts
+
+
+def _with_made(job: Job, real: list[TrainingPair], made: Sequence[Question]) -> list[TrainingPart]:
+    """Return the stages of a training on real and made rows: one of both, or the made ones first."""
+    training, synthetic = job.settings.training, job.settings.synthetic
+    pairs = _made_pairs(job, made, weight=synthetic.weight)
+    if synthetic.mode == "mixed":
+        parts = [TrainingPart(pairs=[*pairs, *real], epochs=training.epochs, learning_rate=training.peak_rate)]
+    else:
+        first = TrainingPart(
+            pairs=pairs,
+            epochs=synthetic.epochs or training.epochs,
+            learning_rate=synthetic.learning_rate or training.peak_rate,
+        )
+        parts = [first, TrainingPart(pairs=real, epochs=training.epochs, learning_rate=training.peak_rate)]
     for part in parts:
         _check_labels(job, part.pairs)
     return parts

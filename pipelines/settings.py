@@ -15,8 +15,10 @@ from pipelines.engine_settings import EngineSettings
 from pipelines.explaining_settings import ExplainingSettings
 from pipelines.hint_settings import HintSettings, ReasonerTrainingSettings
 from pipelines.lm_training_settings import LmTrainingSettings
+from pipelines.quantization_settings import QuantizationSettings
 from pipelines.reranker_settings import RerankerSettings, Share, not_in_a_cascade
 from pipelines.synthesis_settings import SynthesisSettings
+from pipelines.synthetic_settings import SyntheticSettings
 from pipelines.training_settings import RerankerTrainingSettings, TrainingSettings, Weight
 
 Cosine = Annotated[float, Field(ge=-1.0, lt=1.0)]
@@ -162,8 +164,10 @@ class Settings(StrictModel):
     lm_training: LmTrainingSettings = LmTrainingSettings()
     hints: HintSettings = HintSettings()
     reasoner_training: ReasonerTrainingSettings = ReasonerTrainingSettings()
+    quantization: QuantizationSettings = QuantizationSettings()
     prior: PriorSettings = PriorSettings()
     synthesis: SynthesisSettings = SynthesisSettings()
+    synthetic: SyntheticSettings = SyntheticSettings()
     explaining: ExplainingSettings = ExplainingSettings()
     zero_shot: bool = Field(True, description="Also measure the untrained model, side by side.")
     bootstrap: Annotated[int, Field(ge=100)] = Field(2000, description="Resamples of the bootstrap intervals.")
@@ -191,6 +195,12 @@ class Settings(StrictModel):
                     f"rerankers.{name}.candidates is {table.candidates}, but stage 1 keeps {self.candidates}: raise "
                     "candidates"
                 )
+        for key in ("engine", "quantised_engine"):
+            name = getattr(self.quantization, key)
+            if name is not None and name not in self.engine_names:
+                meant = did_you_mean(name, self.engine_names)
+                known = ", ".join(self.engine_names)
+                faults.append(f"quantization.{key}: no table [engines.{name}]{meant}; there is {known}")
         if faults:
             raise ValueError("; ".join(dict.fromkeys(faults)))
         return self

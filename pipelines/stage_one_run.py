@@ -15,6 +15,7 @@ from pipelines.plan import Plan, make_plan, precision_metric
 from pipelines.stage_one import StageOne
 from pipelines.stage_one_weights import StageOneRuns, StageOneWeights, fit_stage_one, fuse
 from pipelines.stages import Stages
+from pipelines.synthetic_rows import synthetic_rows
 from pipelines.train_stage import trained_retriever
 from retrieval.text import query_text
 
@@ -76,7 +77,7 @@ class StageOneRun:
             **self.fitted.made_from(),
             "artifact": "stage-1 weights",
             "validation": self.queries_hash(self.plan.queries),
-            "memory": self.memory_hash(self.plan.fit),
+            "memory": self.memory_hash(self.memory(self.plan.fit)),
             **self._fusion_settings(),
         }
         path = self.stages.artifact("stage_one.json", made_from, self._write_weights)
@@ -108,7 +109,7 @@ class StageOneRun:
             **self.final.made_from(),
             "artifact": "candidates",
             "queries": self.queries_hash(queries),
-            "memory": self.memory_hash(self.questions),
+            "memory": self.memory_hash(self.memory(self.questions)),
             "weights": self.weights[None].to_json(),
             "top": self.job.settings.candidates,
             **self._fusion_settings(),
@@ -138,6 +139,10 @@ class StageOneRun:
             lambda: zero_shot.dense(queries, top_n=top),
         )
 
+    def memory(self, fitted: Sequence[Question]) -> tuple[Question, ...]:
+        """Return the questions that vote as neighbours: fitted ones, and made ones where `[synthetic]` lets them."""
+        return (*fitted, *(synthetic_rows(self.job, fitted) if self.job.settings.synthetic.neighbours else ()))
+
     def _write_weights(self, path: Path) -> None:
         plan = self.plan
         runs = self._validation_runs()
@@ -151,7 +156,7 @@ class StageOneRun:
             settings = self.job.settings
             self._runs["validation"] = self.fitted.runs(
                 self.plan.queries,
-                self.plan.fit,
+                self.memory(self.plan.fit),
                 thresholds=settings.neighbours.thresholds if settings.neighbours.enabled else (),
                 lexical=any(settings.lexical.weights),
             )
@@ -163,7 +168,7 @@ class StageOneRun:
         if key not in self._runs:
             self._runs[key] = self.final.runs(
                 queries,
-                self.questions,
+                self.memory(self.questions),
                 thresholds=(weights.threshold,) if weights.neighbours > 0 else (),
                 lexical=weights.lexical > 0,
             )
@@ -178,7 +183,7 @@ class StageOneRun:
             **self.fitted.made_from(),
             "artifact": artifact,
             "queries": self.queries_hash(self.plan.queries),
-            "memory": self.memory_hash(self.plan.fit),
+            "memory": self.memory_hash(self.memory(self.plan.fit)),
             "weights": [self.weights[half].to_json() for half in HALVES],
             "top": self.job.settings.candidates,
             **self._fusion_settings(),

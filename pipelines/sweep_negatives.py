@@ -40,7 +40,7 @@ examples:
 def main(arguments: list[str] | None = None) -> None:
     """Run the job that the command line asks for."""
     made = parser(DESCRIPTION, EPILOG, config_model=Settings)
-    add_data_options(made)
+    add_data_options(made, synthetic=True)
     made.add_argument("--batch-sizes", default="32,128", metavar="N,N,…", help="default: %(default)s")
     made.add_argument("--negatives", default="0,2,4,8", metavar="N,N,…", help="hard negatives a row; %(default)s")
     made.add_argument("--windows", default="1-50,10-100", metavar="A-B,…", help="ranks to draw from; %(default)s")

@@ -85,6 +85,7 @@ def trained_language_model(
         "teacher": file_hash(Path(training.teacher)) if training.teacher else None,
         "device": job.settings.retriever.device,
         "processes": launched_processes(),
+        **({"weights": content_hash(found.weights)} if found.weights else {}),
         "scored": _score_key(one, chosen) if stops_early else None,
         "fitted_on": sorted(seen_before | set(fingerprints(one.plan.fit))),
         "scored_on": fingerprints(one.plan.validation) if stops_early else [],
@@ -138,6 +139,7 @@ def _without_examples(found: OutOfFold, examples: Sequence[Example]) -> OutOfFol
         queries=[found.queries[row] for row in rows],
         candidates=[found.candidates[row] for row in rows],
         groups=[found.groups[row] for row in rows],
+        weights=found.weights and [found.weights[row] for row in rows],
     )
 
 
@@ -219,6 +221,7 @@ def _train(
         teacher_temperature=training.teacher_temperature,
         provenance=found.provenance,
         groups=found.groups,
+        weights=found.weights,
         seed=training.seed,
         device=job.settings.retriever.device,
         precision=DTYPES[training.precision],

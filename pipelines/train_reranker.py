@@ -3,15 +3,11 @@
 import argparse
 import logging
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from core.artifacts import content_hash
 from core.errors import InputError
 from core.inputs import output_folder_fault
 from core.models import LocalModel, locate_model
-from core.stage_one_fusion import fuse_with_stage_one
 from eval.splits import seen_labels
 from pipelines.cli import parse_arguments, parser, run_main
 from pipelines.job import (
@@ -21,33 +17,24 @@ from pipelines.job import (
     check_length,
     check_model_folder,
     check_positions,
-    fingerprints,
     read_job,
 )
 from pipelines.lm_training_table import adjusted_for_language_model, check_lm_training, table_text
 from pipelines.measures import measure, table
 from pipelines.out_of_fold import OutOfFold, out_of_fold_candidates
-from pipelines.plan import precision_metric
-from pipelines.precisions import DTYPES
 from pipelines.prompt_lengths import check_training_lengths
 from pipelines.reranker_settings import LANGUAGE_MODELS, Kind
 from pipelines.settings import Settings
 from pipelines.stage_one_run import StageOneRun
-from pipelines.stage_two import reranker_candidate_text, reranker_query_text, reranker_texts_hash, resolve_reranker
 from pipelines.stage_two_run import StageTwoRun
 from pipelines.stages import Stages
+from pipelines.train_cross_reranker import KIND, trained_reranker
 from pipelines.train_lm_reranker import trained_language_model
-from pipelines.train_stage import fitted_on, warn_of_overlap
 from rerank.processes import is_first_process, launched_processes
-from rerank.reranker import Reranker
-from rerank.train_cross_encoder import TrainedCrossEncoder, train_cross_encoder
 
 logger = logging.getLogger(__name__)
 
-KIND = "cross-encoder"
 KINDS: tuple[Kind, ...] = ("cross-encoder", "listwise", "pointwise")
-NOT_IN_RESULT = {"base", "base_revision", "folds", "fold_models", "score_weight", "checkpoint_steps"}
-"""Training settings that reach the manifest by another key, or that change no weight."""
 
 DESCRIPTION = """\
 Train a reranker (stage 2) and write it to --output: a cross-encoder (`[reranker_training]`), a folder for
@@ -75,7 +62,7 @@ examples:
 def main(arguments: list[str] | None = None) -> None:
     """Run the job that the command line asks for."""
     made = parser(DESCRIPTION, EPILOG, config_model=Settings)
-    add_data_options(made)
+    add_data_options(made, synthetic=True)
     made.add_argument("--kind", choices=KINDS, default=KIND, help="what to train (default: %(default)s)")
     made.add_argument(
         "--retriever", metavar="MODEL", help="use this retriever as it is: bundled:NAME, folder or hub id"
@@ -128,59 +115,6 @@ def _trained(one: StageOneRun, found: OutOfFold, kind: Kind, output: Path, stage
     return StageTwoRun(one, f"{kind}:{output}", chosen=chosen), f"Use it by:\n  {table_text(chosen)}\n"
 
 
-def trained_reranker(one: StageOneRun, found: OutOfFold, output: Path, stages: Stages) -> Path:
-    """Return the folder of a cross-encoder trained by the config's recipe; reused while nothing changed.
-
-    Args:
-        one: Stage 1; with `reranker_training.patience` its held-out part chooses the epoch.
-        found: The candidates to train on.
-        output: Where the model goes.
-        stages: Records the stage.
-    """
-    job = one.job
-    base = _base(one)
-    stops_early = job.settings.reranker_training.patience is not None
-    seen_before = fitted_on(base)  # what the base has by heart, the reranker has too
-    warn_of_overlap(base, seen_before, fingerprints(one.plan.validation))
-    made_from: dict[str, Any] = {
-        "artifact": "reranker",
-        "kind": KIND,
-        "model": base.name,
-        "revision": base.revision,
-        "texts": reranker_texts_hash(job),
-        "bank_hash": content_hash([[entry.id, reranker_candidate_text(job)(entry)] for entry in job.bank]),
-        "queries": one.queries_hash(found.queries),
-        "candidates": content_hash([[r.key, r.ids.tolist(), r.scores.tolist()] for r in found.candidates]),
-        "training": job.settings.reranker_training.model_dump(mode="json", exclude=NOT_IN_RESULT),
-        "device": job.settings.retriever.device,
-        "scored": _score_key(one) if stops_early else None,
-        "fitted_on": sorted(seen_before | set(fingerprints(one.plan.fit))),
-        "scored_on": fingerprints(one.plan.validation) if stops_early else [],
-    }
-
-    def make(folder: Path) -> None:
-        score = validation_score(one) if stops_early else None
-        _log_training(_train(job, base, found, folder, score))
-
-    # The model lies outside the work folder, but its stage is told with the others.
-    return Stages(folder=output.parent, records=stages.records).artifact(output.name, made_from, make)
-
-
-def validation_score(one: StageOneRun) -> Callable[[Reranker], float]:
-    """Return MAP@25 of a reranker in memory on the held-out part, fused with stage 1 at `score_weight`."""
-    weight = one.job.settings.reranker_training.score_weight
-    depth = resolve_reranker("identity", one.job.settings).candidates
-    queries, candidates = one.plan.queries, one.validation_candidates()
-    cut = [ranking.top(depth) for ranking in candidates]
-    metric = precision_metric(queries)
-
-    def score(reranker: Reranker) -> float:
-        reranked = reranker.rerank(queries, cut, one.job.bank)
-        return float(metric(fuse_with_stage_one(candidates, reranked, weight=weight)).mean())
-
-    return score
-
-
 def _job(options: argparse.Namespace) -> tuple[Job, LocalModel | None]:
     found: list[LocalModel] = []
 
@@ -199,6 +133,7 @@ def _job(options: argparse.Namespace) -> tuple[Job, LocalModel | None]:
 
     def check_base(settings: Settings) -> None:
         if options.kind in LANGUAGE_MODELS:
+            _check_mode(options, settings)
             return check_lm_training(options.kind, settings)
         if launched_processes() > 1:
             raise InputError(f"--kind {KIND}: trains in one process; start it without accelerate or torchrun")
@@ -218,63 +153,9 @@ def _job(options: argparse.Namespace) -> tuple[Job, LocalModel | None]:
     return job, found[0] if found else None
 
 
-def _base(one: StageOneRun) -> LocalModel:
-    training = one.job.settings.reranker_training
-    return one.fitted.model if training.base is None else locate_model(training.base, revision=training.base_revision)
-
-
-def _score_key(one: StageOneRun) -> str:
-    """Return what the validation score depends on, besides the model."""
-    weight = one.job.settings.reranker_training.score_weight
-    rows = [[ranking.key, ranking.ids.tolist()] for ranking in one.validation_candidates()]
-    return content_hash([weight, rows, one.queries_hash(one.plan.queries)])
-
-
-def _train(
-    job: Job, base: LocalModel, found: OutOfFold, folder: Path, score: Callable[[Reranker], float] | None
-) -> TrainedCrossEncoder:
-    training = job.settings.reranker_training
-    return train_cross_encoder(
-        base.folder,
-        found.queries,
-        found.candidates,
-        job.bank,
-        query_text=reranker_query_text(job),
-        candidate_text=reranker_candidate_text(job),
-        output_dir=folder,
-        epochs=training.epochs,
-        group_size=training.group_size,
-        window=training.window,
-        batch_queries=training.batch_queries,
-        micro_queries=training.micro_queries,
-        learning_rate=training.learning_rate,
-        warmup=training.warmup_ratio,
-        weight_decay=training.weight_decay,
-        dropout=training.dropout,
-        hint_dropout=training.hint_dropout,
-        max_length=training.max_length,
-        use_stage_one=training.use_stage_one,
-        stage_one_weight=training.stage_one_weight,
-        provenance=found.provenance,
-        groups=found.groups,
-        seed=training.seed,
-        device=job.settings.retriever.device,
-        precision=DTYPES[training.precision],
-        score=score,
-        patience=training.patience,
-        checkpoint_steps=training.checkpoint_steps,
-    )
-
-
-def _log_training(result: TrainedCrossEncoder) -> None:
-    scores = ", ".join(f"{score:.4f}" for score in result.scores)
-    logger.info(
-        "trained %d epochs over %d groups; losses %s%s",
-        result.epochs,
-        result.groups,
-        ", ".join(f"{loss:.4f}" for loss in result.losses),
-        f"; validation MAP@25 {scores}, epoch {result.best_epoch} kept" if scores else "",
-    )
+def _check_mode(options: argparse.Namespace, settings: Settings) -> None:
+    if options.synthetic and settings.synthetic.mode == "first":
+        raise InputError(f"--kind {options.kind}: trains on real and made questions together; set synthetic.mode=mixed")
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ examples:
 def main(arguments: list[str] | None = None) -> None:
     """Run the job that the command line asks for."""
     made = parser(DESCRIPTION, EPILOG, config_model=Settings)
-    add_data_options(made)
+    add_data_options(made, synthetic=True)
     rows = made.add_mutually_exclusive_group()
     rows.add_argument("--all-rows", action="store_true", help="train on every row; nothing is held out or measured")
     rows.add_argument("--keep-best", action="store_true", help="keep the epoch with the best validation MAP@25")

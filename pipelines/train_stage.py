@@ -46,7 +46,7 @@ def training_manifest(job: Job, questions: Sequence[Question], scored_on: Sequen
 
 
 def _rows_facts(job: Job, questions: Sequence[Question]) -> dict[str, Any]:
-    if job.settings.training.stages:
+    if job.settings.training.stages or job.synthetic:
         return {"stages": [part.facts() for part in training_parts(job, questions)]}
     rows = [[p.query_key, p.query_text, p.hinted_text, *p.labels] for p in pairs_of(job, questions)]
     return {"pairs_hash": content_hash(rows)}

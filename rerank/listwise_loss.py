@@ -10,7 +10,11 @@ if TYPE_CHECKING:
 
 
 def listwise_softmax_loss(
-    logits: torch.Tensor, sizes: Sequence[int], label_indices: Sequence[int], offsets: torch.Tensor | None = None
+    logits: torch.Tensor,
+    sizes: Sequence[int],
+    label_indices: Sequence[int],
+    offsets: torch.Tensor | None = None,
+    weights: Sequence[float] | None = None,
 ) -> torch.Tensor:
     """Return the mean of `-log softmax(group)[label]`: ListNet with one relevant document (Cao et al., ICML 2007).
 
@@ -21,6 +25,7 @@ def listwise_softmax_loss(
         sizes: Candidates of each group, g of them, none nought.
         label_indices: Place of the truth in each group.
         offsets: Added to the logits, same shape; with stage-1 log-scores here the logits learn what stage 1 lacks.
+        weights: Each group's loss is multiplied by its own before the mean; 1 where None.
 
     Returns:
         A float32 scalar.
@@ -40,4 +45,8 @@ def listwise_softmax_loss(
     padded = pad_sequence(
         list(torch.split(total, list(sizes))), batch_first=True, padding_value=float("-inf")
     )  # (g, largest)
-    return cross_entropy(padded, torch.tensor(list(label_indices), device=logits.device))
+    labels = torch.tensor(list(label_indices), device=logits.device)
+    if weights is None:
+        return cross_entropy(padded, labels)
+    shares = torch.tensor(list(weights), dtype=torch.float32, device=logits.device)
+    return (cross_entropy(padded, labels, reduction="none") * shares).mean()

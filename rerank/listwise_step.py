@@ -99,4 +99,11 @@ class ListwiseStepper:
             values = [self._offset * value for group in groups for value in group.stage_one]
             offsets = torch.tensor(values, dtype=torch.float32, device=logits.device)
         sizes = [len(group.ids) for group in groups]
-        return listwise_softmax_loss(logits, sizes, [group.label_index for group in groups], offsets)
+        weights = [group.weight for group in groups]
+        return listwise_softmax_loss(
+            logits,
+            sizes,
+            [group.label_index for group in groups],
+            offsets,
+            weights=None if set(weights) == {1.0} else weights,
+        )

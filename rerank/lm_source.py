@@ -39,6 +39,7 @@ class TaskSource:
     teacher_weight: float
     teacher_temperature: float
     seed: int
+    weights: Sequence[float] | None = None
     cut: int = 0
     taught: int = 0
 
@@ -81,6 +82,7 @@ class TaskSource:
             epoch=epoch,
             provenance=provenance,
             groups=groups,
+            weights=self.weights,
         )
         return training_lists(
             whole, sizes=self.sizes, spread=self.spread, none_share=self.none_share, seed=self.seed, epoch=epoch

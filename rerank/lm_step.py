@@ -181,7 +181,8 @@ class LanguageModelStepper:
             kind = torch.device(self._device).type
             with torch.autocast(kind, dtype=torch.bfloat16, enabled=self._dtype == torch.bfloat16):
                 logits = label_logits(self._model, prompts, labels)
-            loss = soft_label_loss(candidate_logits(micro, logits), [task.targets.tolist() for task in micro]) / batch
+            targets = [(task.weight * task.targets).tolist() for task in micro]  # the loss is linear in them
+            loss = soft_label_loss(candidate_logits(micro, logits), targets) / batch
             loss.backward()  # type: ignore[no-untyped-call]
             total += float(loss.detach())
         return total

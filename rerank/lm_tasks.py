@@ -70,6 +70,7 @@ class Task:
         labels: Label ids of each prompt.
         targets: Wanted probability of each candidate, float64, shape (candidates,), sums to 1.
         cut_tokens: Tokens that were left out of the question.
+        weight: What its loss is multiplied by.
     """
 
     kind: LmKind
@@ -77,6 +78,7 @@ class Task:
     labels: tuple[tuple[int, ...], ...]
     targets: FloatArray
     cut_tokens: int = 0
+    weight: float = 1.0
 
     def __post_init__(self) -> None:
         wanted = len(self.labels[0]) if self.kind == "listwise" else len(self.prompts)
@@ -116,6 +118,7 @@ def listwise_task(
         labels=(tuple(built.label_ids),),
         targets=np.array([wanted.get(id, 0.0) for id in built.candidate_ids], dtype=np.float64),
         cut_tokens=built.cut_tokens,
+        weight=shown.weight,
     )
 
 
@@ -130,4 +133,5 @@ def pointwise_task(
         labels=tuple(tuple(prompt.label_ids) for prompt in built),
         targets=targets,
         cut_tokens=sum(prompt.cut_tokens for prompt in built),
+        weight=shown.weight,
     )

@@ -87,6 +87,7 @@ def train_cross_encoder(
     stage_one_temperature: float = 1.0,
     provenance: Sequence[FoldProvenance] | None = None,
     groups: Sequence[int] | None = None,
+    weights: Sequence[float] | None = None,
     seed: int = 0,
     device: str = "auto",
     precision: Dtype = "auto",
@@ -132,6 +133,7 @@ def train_cross_encoder(
         stage_one_temperature: Likewise.
         provenance: Who made the rankings, checked; where None a warning says that nobody checked.
         groups: The question group of each query for that check; the question's id where None.
+        weights: What each query's loss is multiplied by, above 0; 1 where None.
         seed: Of head, draws, order and dropout.
         device: `auto` or a torch device name.
         precision: `auto` or a dtype's name; weights stay in float32, forward passes run in this type.
@@ -164,6 +166,7 @@ def train_cross_encoder(
             temperature=stage_one_temperature,
             provenance=provenance if epoch == 0 else None,  # the same for every draw
             groups=groups,
+            weights=weights,
         )
 
     first = draw(0)
@@ -174,6 +177,7 @@ def train_cross_encoder(
         *(epochs, group_size, window, batch_queries, micro_queries, learning_rate, warmup, weight_decay, max_norm),
         *(dropout, hint_dropout, max_length, use_stage_one, stage_one_weight, stage_one_form, stage_one_temperature),
         *(seed, str(dtype), score is not None, patience),
+        *([list(weights)] if weights else []),
     ]
     model = _open_base(base, device, max_length=max_length, dropout=dropout, seed=seed)
     n_steps = -(-len(first) // batch_queries)

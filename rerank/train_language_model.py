@@ -88,6 +88,7 @@ def train_language_model(
     teacher_temperature: float = 1.0,
     provenance: Sequence[FoldProvenance] | None = None,
     groups: Sequence[int] | None = None,
+    weights: Sequence[float] | None = None,
     seed: int = 0,
     device: str = "auto",
     precision: Dtype = "auto",
@@ -137,6 +138,7 @@ def train_language_model(
         teacher_temperature: See `soft_targets`.
         provenance: Who made the rankings, checked; where None a warning says that nobody checked.
         groups: The question group of each query for that check; the question's id where None.
+        weights: What each query's loss is multiplied by, above 0; 1 where None.
         seed: Of adapter, draws, orders and dropout.
         device: `auto` or a torch device name.
         precision: `auto` or a dtype's name; forward passes and a frozen base are in this type. Not float16, whose
@@ -173,6 +175,7 @@ def train_language_model(
         teacher_weight=teacher_weight,
         teacher_temperature=teacher_temperature,
         seed=seed,
+        weights=weights,
     )
     _check(epochs, batch_queries, micro_tokens, rate, warmup, hint_dropout, precision)
     if strangers := {label for query in queries for label in query.labels} - by_id.keys():
@@ -190,6 +193,7 @@ def train_language_model(
         *(seed, str(dtype), score is not None, patience, processes.world),
         [(ranking.ids.tolist(), ranking.scores.tolist()) for ranking in teacher or ()],
         [(task.prompts, task.labels) for task in probe],  # pins tokenizer, template and options of the prompter
+        *([list(weights)] if weights else []),
     ]
     model = open_trainable(
         base,
@@ -200,7 +204,7 @@ def train_language_model(
         gradient_checkpointing=gradient_checkpointing,
         seed=seed,
     )
-    weights = TrainedWeights(model)
+    trained = TrainedWeights(model)
     stepper = LanguageModelStepper(
         model,
         processes=processes,
@@ -221,12 +225,12 @@ def train_language_model(
     processes.wait()
     texts = [repr(query) for query in queries]
     fingerprint = run_fingerprint(base, texts, [repr(by_id[id]) for id in sorted(by_id)], queries, candidates, settings)
-    state = restore_state(progress / "state.pt", fingerprint, weights, stepper.optimizer, processes.device)
+    state = restore_state(progress / "state.pt", fingerprint, trained, stepper.optimizer, processes.device)
     processes.wait()  # nobody writes before all have read
 
     run = LanguageModelRun(
         model=model,
-        weights=weights,
+        weights=trained,
         stepper=stepper,
         source=source,
         state=state,

@@ -40,12 +40,14 @@ class CandidateGroup:
         ids: The candidates, distinct; the truth and then the wrong ones in stage-1 order.
         label_index: Place of the truth in `ids`.
         stage_one: The stage-1 log-score of each candidate, as long as `ids`.
+        weight: What its loss is multiplied by; made rows may count less than real ones.
     """
 
     query_index: int
     ids: tuple[int, ...]
     label_index: int
     stage_one: tuple[float, ...]
+    weight: float = 1.0
 
 
 def check_out_of_fold(
@@ -99,6 +101,7 @@ def training_groups(
     temperature: float = 1.0,
     provenance: Sequence[FoldProvenance] | None = None,
     groups: Sequence[int] | None = None,
+    weights: Sequence[float] | None = None,
 ) -> list[CandidateGroup]:
     """Draw one group per label of each query: the truth, always, and wrong candidates from the top of the ranking.
 
@@ -116,6 +119,7 @@ def training_groups(
         temperature: Likewise.
         provenance: Who made the rankings; checked by `check_out_of_fold` where given.
         groups: The question group of each query, for that check.
+        weights: The weight of each query's groups, above 0; 1 where None.
 
     Returns:
         The groups, in the order of queries and labels. A truth that the ranking does not hold has the log-score of the
@@ -129,6 +133,8 @@ def training_groups(
         raise ValueError(f"expected 2 <= group_size <= window; got group_size {group_size}, window {window}")
     if len(queries) != len(candidates):
         raise ValueError(f"expected one ranking per query; got {len(candidates)} for {len(queries)}")
+    if weights is not None and (len(weights) != len(queries) or not all(weight > 0 for weight in weights)):
+        raise ValueError(f"expected a weight above 0 for each of {len(queries)} queries; got {len(weights)}")
     if provenance is not None:
         check_out_of_fold(queries, provenance, groups=groups)
     made = []
@@ -144,7 +150,8 @@ def training_groups(
             drawn = np.sort(rng.choice(len(wrong), size=min(group_size - 1, len(wrong)), replace=False))
             ids = (label, *(wrong[place] for place in drawn))
             stage_one = tuple(by_id.get(id, absent) for id in ids)
-            made.append(CandidateGroup(query_index=index, ids=ids, label_index=0, stage_one=stage_one))
+            weight = 1.0 if weights is None else weights[index]
+            made.append(CandidateGroup(query_index=index, ids=ids, label_index=0, stage_one=stage_one, weight=weight))
     if not made:
         raise InputError(f"none of the {len(queries)} queries has a label: there is nothing to train a reranker on")
     unlabelled = sum(not query.labels for query in queries)

@@ -20,11 +20,13 @@ class TrainingList:
         query_index: Place of the query in the list the groups were made from.
         ids: The candidates, distinct, in the order they are shown.
         truth: The label among them; None where it was withheld ("none of these" is right).
+        weight: What its loss is multiplied by.
     """
 
     query_index: int
     ids: tuple[int, ...]
     truth: int | None
+    weight: float = 1.0
 
     def __post_init__(self) -> None:
         if self.truth is not None and self.truth not in self.ids:
@@ -78,7 +80,8 @@ def training_lists(
         drawn = [near[at] for at in rng.choice(len(near), size=wanted, replace=False)]
         shown = drawn if withheld else [truth, *drawn]
         ids = tuple(shown[at] for at in rng.permutation(len(shown)))
-        made.append(TrainingList(query_index=group.query_index, ids=ids, truth=None if withheld else truth))
+        held = None if withheld else truth
+        made.append(TrainingList(query_index=group.query_index, ids=ids, truth=held, weight=group.weight))
     return made
 
 

@@ -98,7 +98,7 @@ def generate_procedural(
     check_slugs((*ids, *(rules or ()), *exclude))
     wanted = frozenset(rule.slug for rule in ALL_RULES) if rules is None else frozenset(rules)
     barred = frozenset(exclude)
-    labelled = {slug: id for slug, id in ids.items() if slug not in barred}
+    labelled = {slug: (id,) for slug, id in ids.items() if slug not in barred}
     rng = Random(seed)
     tasks = [task for task in ALL_TASKS if any(rule.slug in wanted - barred for rule, _ in task.wrong)]
     texts = {text_key(text) for text in taken}
@@ -112,10 +112,10 @@ def generate_procedural(
             )
         rng.shuffle(tasks)
         for task in tuple(tasks)[: n - len(made)]:
-            one = _one_question(
+            one = draw_question(
                 task,
                 rng=rng,
-                ids=labelled,
+                labels=labelled,
                 wanted=wanted,
                 barred=barred,
                 shown=shown,
@@ -148,18 +148,31 @@ def text_key(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def _one_question(
+def draw_question(
     task: Task,
     *,
     rng: Random,
-    ids: Mapping[str, int],
+    labels: Mapping[str, tuple[int, ...]],
     wanted: frozenset[str],
-    barred: frozenset[str],
+    barred: frozenset[str] = frozenset(),
     shown: Counter[tuple[str, str | None]],
     texts: Collection[str],
     id: int,
+    catalogue: Sequence[Task] = ALL_TASKS,
 ) -> ProceduralQuestion | None:
-    """Draw until a fit, new question comes; None where none comes in `TRIES` draws."""
+    """Draw until a fit, new question comes; None where none comes in `TRIES` draws.
+
+    Args:
+        task: What is asked.
+        rng: Draws the numbers, the wording and the order of the answers.
+        labels: Misconception ids by rule slug; an answer of another rule is left unlabelled.
+        wanted: At least one wrong answer is computed by one of these rules.
+        barred: Rules that compute an answer only where nothing else is left.
+        shown: How often the task has shown each rule; the rarer goes first.
+        texts: Keys (`text_key`) of question texts that must not be made again.
+        id: The question's id.
+        catalogue: All tasks, which number constructs and subjects.
+    """
     for _ in range(TRIES):
         parameters = task.draw(rng)
         if not task.keep(*parameters):
@@ -175,7 +188,8 @@ def _one_question(
         text = task.worded(rng.choice(task.wordings), parameters, rng.choice(PEOPLE))
         if text_key(text) in texts:
             continue
-        return _assembled(task, parameters, text, [(None, right), *chosen], rng, ids=ids, id=id)
+        answers = [(None, right), *chosen]
+        return _assembled(task, parameters, text, answers, rng, labels=labels, id=id, catalogue=catalogue)
     return None
 
 
@@ -222,21 +236,22 @@ def _assembled(
     answers: list[tuple[str | None, Answer]],
     rng: Random,
     *,
-    ids: Mapping[str, int],
+    labels: Mapping[str, tuple[int, ...]],
     id: int,
+    catalogue: Sequence[Task],
 ) -> ProceduralQuestion:
     """Put four answers, the right one first, in random order and make the records."""
     order = rng.sample(range(4), 4)
     a, b, c, d = (answers[place] for place in order)
-    subjects = list(dict.fromkeys(other.subject for other in ALL_TASKS))
-    constructs = list(dict.fromkeys(other.construct for other in ALL_TASKS))
-    labels = [(ids[slug],) if slug is not None and slug in ids else () for slug, _ in (a, b, c, d)]
+    subjects = list(dict.fromkeys(other.subject for other in catalogue))
+    constructs = list(dict.fromkeys(other.construct for other in catalogue))
+    own = [labels.get(slug, ()) if slug is not None else () for slug, _ in (a, b, c, d)]
     question = Question(
         id=id,
         text=text,
         answers=(a[1].text, b[1].text, c[1].text, d[1].text),
         correct=LETTERS[order.index(0)],
-        labels=(labels[0], labels[1], labels[2], labels[3]),
+        labels=(own[0], own[1], own[2], own[3]),
         construct=task.construct,
         subject=task.subject,
         construct_id=FIRST_CONSTRUCT_ID + constructs.index(task.construct),

@@ -1,6 +1,7 @@
 """Every line of the section on bad input, on files written here."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from core.columns import Columns
 from core.errors import InputError
 from core.inputs import check_inputs, output_folder_fault
+from core.records import Question
+from core.tables import write_questions
 
 HEADER = "QuestionId,CorrectAnswer,QuestionText,AnswerAText,AnswerBText,AnswerCText,AnswerDText"
 LABELS = ",MisconceptionAId,MisconceptionBId,MisconceptionCId,MisconceptionDId"
@@ -213,3 +216,21 @@ def test_an_output_folder_without_permission(tmp_path: Path) -> None:
         assert "cannot be written" in str(output_folder_fault(tmp_path / "a"))
     finally:
         tmp_path.chmod(0o700)
+
+
+def test_made_questions_are_numbered_above_all_real_ones(tmp_path: Path) -> None:
+    from core.synthetic_table import SyntheticLabel, SyntheticQuestion, write_synthetic
+
+    bank = tmp_path / "bank.csv"
+    bank.write_text("MisconceptionId,MisconceptionName\n5,Adds\n", encoding="utf-8")
+    train = tmp_path / "train.csv"
+    question = Question(id=40, text="q", answers=("1", "2", "3", "4"), correct="A", labels=((), (5,), (), ()))
+    write_questions(train, [question])
+    row = SyntheticLabel(letter="B", misconception_id=5, key="k")
+    for name in ("a", "b"):
+        made = SyntheticQuestion(question=replace(question, id=40, text=name), rows=(row,), parents=(), source="llm")
+        write_synthetic(tmp_path / name, [made])
+    found = check_inputs(misconceptions=bank, train=train, synthetic=[tmp_path / "a", tmp_path / "b"]).synthetic
+    assert [(one.question.id, one.question.text) for one in found] == [(41, "a"), (42, "b")]
+    with pytest.raises(InputError, match="expected a folder of synthetic questions"):
+        check_inputs(misconceptions=bank, train=train, synthetic=[tmp_path / "c"])

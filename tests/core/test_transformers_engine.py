@@ -206,6 +206,24 @@ def test_four_bits_change_the_scores_and_stay_near(make_lm, tmp_path):
     assert json.loads((folder / "config.json").read_text())["hidden_size"] == 128
 
 
+def test_four_bits_are_computed_in_the_type_that_was_asked_for(make_lm):
+    """Also where the CPU has AVX512-BF16, with which bitsandbytes would round scales and activations to bfloat16."""
+    pytest.importorskip("bitsandbytes")
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from core.lora import nf4_config
+
+    folder = make_lm(hidden_size=128, intermediate_size=256, initializer_range=0.02)
+    small = TransformersEngine.load(folder, device="cpu", dtype="float32", quantization="bitsandbytes")
+    plain = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, device_map={"": "cpu"}, quantization_config=nf4_config(torch.float32)
+    ).dequantize()
+    expected = TransformersEngine(plain.float(), batch_tokens=4096).score(PROMPTS, LABELS)
+    for one, two in zip(expected, small.score(PROMPTS, LABELS), strict=True):
+        assert one.logprobs == pytest.approx(two.logprobs, abs=1e-5)
+
+
 def test_a_batch_holds_at_least_a_token():
     with pytest.raises(ValueError, match="batch_tokens"):
         TransformersEngine(None, batch_tokens=0)

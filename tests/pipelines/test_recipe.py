@@ -5,17 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_questions import made_questions, with_made
 
 from core.errors import InputError
-from core.records import Question
+from core.records import Misconception, Question
 from pipelines.job import Job
 from pipelines.loading import load_encoder
-from pipelines.recipe import bank_texts, pairs_of, train_by_recipe
+from pipelines.recipe import bank_texts, pairs_of, train_by_recipe, training_parts
 from retrieval.adapted import save_encoder
 from retrieval.negatives import DroppedCounts
 from retrieval.progress import TrainingResult
 
 TinyJob = Callable[..., Job]
+Bank = tuple[Misconception, ...]
 
 
 def labels_of(questions: tuple[Question, ...]) -> int:
@@ -105,3 +107,36 @@ def test_a_stage_knows_all_stages_before_it(tiny_job: TinyJob, tmp_path: Path, m
     assert run(1e-4, 2e-4, 3e-4, 4e-4) == [1e-4, 2e-4, 3e-4, 4e-4]
     assert run(1e-4, 2e-4, 3e-4, 4e-4) == [4e-4]
     assert run(9e-4, 2e-4, 3e-4, 4e-4) == [9e-4, 2e-4, 3e-4, 4e-4]
+
+
+def test_made_rows_join_the_training_or_go_first(tiny_job: TinyJob, tiny_bank: Bank) -> None:
+    made = made_questions(tiny_bank, 20)
+    mixed = with_made(tiny_job("synthetic.weight=0.5"), made)
+    (only,) = training_parts(mixed, mixed.train)
+    rows = sum(len(one.rows) for one in made)
+    assert [pair.weight for pair in only.pairs] == [0.5] * rows + [1.0] * labels_of(mixed.train)
+    assert only.pairs[rows:] == pairs_of(mixed, mixed.train)
+    first = with_made(tiny_job("synthetic.mode=first", "synthetic.epochs=3", "synthetic.learning_rate=1e-3"), made)
+    alone, then = training_parts(first, first.train)
+    assert (len(alone.pairs), alone.epochs, alone.learning_rate) == (rows, 3, 1e-3)
+    assert then.pairs == pairs_of(first, first.train) and then.epochs == first.settings.training.epochs
+    plain = tiny_job()
+    assert [part.facts() for part in training_parts(plain, plain.train)] != [only.facts()]
+
+
+def test_a_hint_of_a_real_question_never_reaches_a_made_one(tiny_job: TinyJob, tiny_bank: Bank, tmp_path: Path) -> None:
+    path = tmp_path / "hints.csv"
+    made = made_questions(tiny_bank, 3)
+    keys = [f"{one.question.id}_{row.letter}" for one in made for row in one.rows]
+    path.write_text("QuestionId_Answer,Hint\n" + "".join(f"{key},SECRET\n" for key in dict.fromkeys(keys)), "utf-8")
+    job = with_made(tiny_job(hints=[path]), made)
+    (only,) = training_parts(job, job.train)
+    assert not any("SECRET" in (pair.hinted_text or pair.query_text) for pair in only.pairs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["mixed", "first"])
+def test_a_model_is_trained_with_made_rows(tiny_job: TinyJob, tiny_bank: Bank, tmp_path: Path, mode: str) -> None:
+    job = with_made(tiny_job("training.epochs=1", f"synthetic.mode={mode}"), made_questions(tiny_bank, 30))
+    train_by_recipe(job, job.train, tmp_path / "model")
+    assert (tmp_path / "model" / "model.safetensors").is_file() and not (tmp_path / "model.stages").exists()

@@ -22,7 +22,7 @@ from pipelines.plan import Plan, make_plan
 from pipelines.stage_one_run import StageOneRun
 from pipelines.stage_two import reranker_texts_hash
 from pipelines.stages import Stages
-from pipelines.train_reranker import trained_reranker, validation_score
+from pipelines.train_cross_reranker import trained_reranker, validation_score
 from rerank.train_cross_encoder import TrainedCrossEncoder
 
 Invoke = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -1,6 +1,5 @@
 """What is trained: everything in float32, or an adapter; and an LLM retriever from config to candidates."""
 
-import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from made_folder import write_made
 
 from core.artifacts import read_manifest
 from core.models import locate_model
-from core.tables import write_questions
 from pipelines.job import Job
 from pipelines.loading import load_encoder
 from pipelines.stage_one import StageOne
@@ -55,10 +54,7 @@ def test_in_two_stages_killed_between_them_and_used(
     plain = decoder_job()
     made = [replace(q, id=9000 + n, text=f"{q.text} again") for n, q in enumerate(plain.train[:20])]
     folder = tmp_path / "synthetic"
-    folder.mkdir()
-    write_questions(folder / "questions.csv", made)
-    rows = "\n".join(json.dumps({"question_id": question.id, "parents": []}) for question in made)
-    (folder / "rows.jsonl").write_text(rows, encoding="utf-8")
+    write_made(folder, made, {})
     stages = f'[{{rows="synthetic", folder="{folder}", learning_rate=1e-3}}, {{rows="real"}}]'
     job = decoder_job(f"training.stages={stages}", method="qlora")
     calls: list[Any] = []

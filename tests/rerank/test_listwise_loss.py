@@ -38,3 +38,12 @@ def test_sizes_and_labels_are_checked() -> None:
         listwise_softmax_loss(torch.zeros(2), [3], [0])
     with pytest.raises(ValueError, match="inside groups"):
         listwise_softmax_loss(torch.zeros(2), [2], [2])
+
+
+def test_weights_multiply_each_groups_loss() -> None:
+    logits = torch.tensor([0.0, math.log(3.0), 0.0, 0.0, 0.0])
+    loss = listwise_softmax_loss(logits, [2, 3], [0, 2], weights=[1.0, 0.5])
+    assert loss.item() == pytest.approx((math.log(4) + 0.5 * math.log(3)) / 2)
+    assert listwise_softmax_loss(logits, [2, 3], [0, 2], weights=[1.0, 1.0]).item() == pytest.approx(
+        listwise_softmax_loss(logits, [2, 3], [0, 2]).item()
+    )

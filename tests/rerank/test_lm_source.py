@@ -110,3 +110,13 @@ def test_what_does_not_fit_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         source(toy_prompts, queries, candidates, bank, **changed)
+
+
+def test_lists_and_tasks_bear_their_querys_weight(
+    toy_prompts: Any, queries: list[Query], candidates: list[Ranking], bank: list[Misconception]
+) -> None:
+    weights = [0.5 if place % 2 else 1.0 for place in range(len(queries))]
+    for kind in ("listwise", "pointwise"):
+        made = source(toy_prompts, queries, candidates, bank, kind=kind, weights=weights)
+        for shown in made.lists(0):
+            assert shown.weight == weights[shown.query_index] == made.task(shown, queries).weight

@@ -175,3 +175,15 @@ def test_a_loss_that_is_no_number_stops_the_run(model: Any) -> None:
         model.model.norm.weight.fill_(math.nan)
     with pytest.raises(ModelError, match="step 3: the training loss is nan"):
         stepper(model).step(TASKS[:1], 3, batch=1)
+
+
+def test_a_tasks_weight_multiplies_its_gradient(model: Any) -> None:
+    from dataclasses import replace
+
+    whole = stepper(model).gradient(TASKS[:1], 0, batch=1)
+    full = gradients(model)
+    model.zero_grad(set_to_none=True)
+    half = stepper(model).gradient([replace(TASKS[0], weight=0.5)], 0, batch=1)
+    assert half == pytest.approx(0.5 * whole, rel=1e-5)
+    for name, gradient in gradients(model).items():
+        assert torch.allclose(gradient, 0.5 * full[name], atol=1e-7)

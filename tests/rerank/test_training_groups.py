@@ -110,3 +110,13 @@ def test_sizes_and_keys_are_checked() -> None:
         training_groups([query(5)], [], group_size=2, seed=0)
     with pytest.raises(ValueError, match="a group for each"):
         check_out_of_fold([query(5)], [], groups=[])
+
+
+def test_groups_bear_their_querys_weight() -> None:
+    queries, rankings = [query(5, (1, 2)), query(6)], [ranking(5, [7, 8]), ranking(6, [7, 8])]
+    groups = training_groups(queries, rankings, group_size=2, seed=0, weights=[0.25, 1.0])
+    assert [group.weight for group in groups] == [0.25, 0.25, 1.0]
+    assert {group.weight for group in training_groups(queries, rankings, group_size=2, seed=0)} == {1.0}
+    for weights in ([1.0], [1.0, 0.0]):
+        with pytest.raises(ValueError, match="a weight above 0 for each of 2 queries"):
+            training_groups(queries, rankings, group_size=2, seed=0, weights=weights)

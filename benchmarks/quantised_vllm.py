@@ -1,0 +1,171 @@
+"""Quantised checkpoints in vLLM against their own dequantised weights: does the kernel compute what the folder says?
+
+    python benchmarks/quantised_vllm.py --data ../shared/data/eedi --output runs/quantised-vllm.jsonl FOLDER...
+
+Needs a GPU (vLLM's CPU build has 4-bit kernels for AVX512 only). Each folder, in a process of its own: real listwise
+prompts are scored by vLLM and, through the dequantised weights in float32, by transformers; the labels' log-probs
+are compared. One JSON line a folder; the exit status is 1 where a difference is above --most. Where a checkpoint scales
+activations to 8 bits as well, the reference does so too, and the line tells the difference to plain weights beside it.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.artifacts import made_by, read_manifest
+from core.device import resolve_device
+from core.language_model import LabelScores
+from core.records import queries_of
+from core.tables import read_misconceptions, read_questions
+from core.tokenizer import load_tokenizer
+from core.transformers_engine import TransformersEngine
+from core.vllm_engine import VllmEngine
+from core.vllm_options import VllmOptions
+from pipelines.settings import TextSettings
+from pipelines.texts import text_forms
+from rerank.dequantize import checkpoint_format, dequantise_checkpoint, quantization_config
+from rerank.prompts import BuiltPrompt, ListwisePrompter, PromptTemplate
+from retrieval.lexical import Bm25Retriever
+from retrieval.text import simplify_latex
+
+
+def main() -> None:
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="quantised checkpoints")
+    made.add_argument("--data", type=Path, required=True, help="folder of train.csv and misconception_mapping.csv")
+    made.add_argument("--output", type=Path, required=True, help="JSON lines are appended here")
+    made.add_argument("--queries", type=int, default=32, help="queries; each in both orders (default: %(default)s)")
+    made.add_argument("--candidates", type=int, default=10)
+    made.add_argument("--dtype", default="float16", help="vLLM's: float16 keeps 3 bits more than bfloat16")
+    made.add_argument("--most", type=float, default=2e-2, help="largest difference, nat (default: %(default)s)")
+    made.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    options = made.parse_args()
+    if options.child:
+        line = compared(options, options.folders[0])
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        with options.output.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(line, sort_keys=True) + "\n")
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.exit(0 if line["passed"] else 1)
+    states = [_in_a_process(options, folder) for folder in options.folders]
+    sys.exit(1 if any(states) else 0)
+
+
+def _in_a_process(options: argparse.Namespace, folder: Path) -> int:
+    named = ["data", "output", "queries", "candidates", "dtype", "most"]
+    given = [part for name in named for part in (f"--{name}", str(getattr(options, name)))]
+    return subprocess.run([sys.executable, __file__, str(folder), "--child", *given], check=False).returncode
+
+
+def compared(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Score the prompts both ways and return the line."""
+    import torch
+
+    prompts = real_prompts(options.data, folder, queries=options.queries, candidates=options.candidates)
+    ids, labels = [prompt.token_ids for prompt in prompts], [prompt.label_ids for prompt in prompts]
+    with tempfile.TemporaryDirectory() as holder:
+        plain = dequantise_checkpoint(folder, Path(holder) / "plain")
+        weights_only = reference(plain, eight_bit_activations=False)
+        expected = weights_only.score(ids, labels)
+        other = None
+        if scales_activations(quantization_config(folder) or {}):
+            other, expected = expected, reference(plain, eight_bit_activations=True).score(ids, labels)
+        weights_only.close()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    longest = max(map(len, ids)) + 8
+    engine = VllmEngine.open(
+        folder, VllmOptions(dtype=options.dtype, enable_prefix_caching=False, max_model_len=longest)
+    )
+    found = engine.score(ids, labels)
+    engine.close()
+    config = quantization_config(folder) or {}
+    line = {
+        "folder": folder.name,
+        "back_end": (read_manifest(folder) or {}).get("back_end"),
+        "quant_method": config.get("quant_method"),
+        "format": checkpoint_format(folder),
+        "prompts": len(prompts),
+        "tokens": sum(map(len, ids)),
+        **differences(expected, found),
+        "weights_only": None if other is None else differences(other, found),
+        "most": options.most,
+        "vllm_dtype": options.dtype,
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "vllm": _version("vllm"),
+        "compressed_tensors": _version("compressed-tensors"),
+        "commit": made_by()["commit"],
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    return {**line, "passed": line["max_abs"] <= options.most}
+
+
+def real_prompts(data: Path, folder: Path, *, queries: int, candidates: int) -> list[BuiltPrompt]:
+    """Return listwise prompts of real questions, BM25's candidates in both orders."""
+    bank = read_misconceptions(data / "misconception_mapping.csv")
+    asked = queries_of(read_questions(data / "train.csv").questions, labelled_only=True)
+    step = max(1, len(asked) // queries)
+    asked = asked[::step][:queries]
+    forms, by_id = text_forms(TextSettings()), {entry.id: entry for entry in bank}
+    prompter = ListwisePrompter(load_tokenizer(folder), PromptTemplate(), simplify=simplify_latex)
+    retriever = Bm25Retriever(bank, forms.query, forms.entry)
+    prompts = []
+    for query, ranking in zip(asked, retriever.retrieve(asked, top_n=candidates), strict=True):
+        listed = [by_id[id] for id in ranking.ids.tolist()]
+        prompts += [prompter.build(query, listed), prompter.build(query, listed[::-1])]
+    return prompts
+
+
+def reference(folder: Path, *, eight_bit_activations: bool) -> TransformersEngine:
+    """Open plain weights in float32; with `eight_bit_activations` inputs of linear layers are rounded a token."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+    model = model.to(resolve_device("auto"))
+    if eight_bit_activations:
+        for name, module in model.named_modules():
+            if isinstance(module, torch.nn.Linear) and ".layers." in f".{name}":
+                module.register_forward_pre_hook(lambda _, inputs: (rounded_a_token(inputs[0]), *inputs[1:]))
+    return TransformersEngine(model, folder=folder)
+
+
+def rounded_a_token(values: Any) -> Any:  # noqa: ANN401 - tensors
+    """Round to E4M3 with a scale a row of the last dimension, as vLLM's dynamic FP8 kernels do."""
+    import torch
+
+    scale = (values.abs().amax(dim=-1, keepdim=True) / 448.0).clamp(min=1.0 / (448.0 * 512.0))
+    return (values / scale).clamp(-448.0, 448.0).to(torch.float8_e4m3fn).to(values.dtype) * scale
+
+
+def scales_activations(config: dict[str, Any]) -> bool:
+    """Say whether a checkpoint's kernels round activations too."""
+    return any(group.get("input_activations") for group in config.get("config_groups", {}).values())
+
+
+def differences(expected: Sequence[LabelScores], found: Sequence[LabelScores]) -> dict[str, float]:
+    """Return how far label log-probabilities are apart, in nat, and how often the best label is the same."""
+    pairs = [(a.logprobs, b.logprobs) for a, b in zip(expected, found, strict=True)]
+    apart = np.concatenate([np.abs(a - b) for a, b in pairs])
+    same = float(np.mean([a.argmax() == b.argmax() for a, b in pairs]))
+    return {"max_abs": float(apart.max()), "mean_abs": float(apart.mean()), "same_best_label": same}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+if __name__ == "__main__":
+    main()
