@@ -1,7 +1,19 @@
+import json
+
 import pytest
 from made_rows import asked
 
-from synth.replies import CUT_OFF, FAILED, NOT_PARSED, REFUSED, ReplyError, is_refusal, object_schema, read_object
+from synth.replies import (
+    CUT_OFF,
+    FAILED,
+    NOT_PARSED,
+    REFUSED,
+    ReplyError,
+    is_refusal,
+    object_schema,
+    read_object,
+    restored_latex,
+)
 
 FIELDS = ("working", "answer")
 
@@ -68,3 +80,21 @@ def test_a_schema_names_every_field_and_no_other() -> None:
     schema = object_schema(a={"type": "string"}, b={"type": "integer"})
     assert schema["required"] == ["a", "b"]
     assert schema["additionalProperties"] is False
+
+
+@pytest.mark.parametrize(
+    "text",
+    [r"\frac{1}{2}", r"2 \times 3", r"\beta", r"\rightarrow", r"\text{ cm}", r"x \neq 2", r"x \not\in", r"\theta"],
+)
+def test_latex_that_json_has_eaten_is_put_back(text: str) -> None:
+    eaten = json.loads(f'"{text}"'.replace(r"\in", r"\\in"))
+    assert eaten != text
+    assert restored_latex(eaten) == text
+    assert restored_latex(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["Work out:\ni) 3 + 4\nii) 5", "Let\nu = 3", "Name\tApples\tTotal", "a\r\nb", "a\nnot b"]
+)
+def test_line_breaks_and_tabs_stay(text: str) -> None:
+    assert restored_latex(text) == text
