@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -149,11 +150,12 @@ class Asker:
             coming = self._writer.write_each(
                 chats, max_tokens=like.max_tokens, temperature=like.temperature, seed=like.seed, schema=like.schema
             )
-            for place, made in coming:
-                now = time.perf_counter()
-                self._keep([batch[place]], [made], now - started)
-                started = now
-                yield 1
+            with closing(coming):  # now, not when the error's traceback goes: what waits must not be sent any more
+                for place, made in coming:
+                    now = time.perf_counter()
+                    self._keep([batch[place]], [made], now - started)
+                    started = now
+                    yield 1
             return
         found = self._writer.write(
             chats, max_tokens=like.max_tokens, temperature=like.temperature, seed=like.seed, schema=like.schema

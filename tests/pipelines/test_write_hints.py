@@ -82,6 +82,17 @@ def _pairs(queries: list[Any], endpoint: FakeChat) -> list[tuple[Any, dict]]:
     return found
 
 
+def test_its_own_file_is_not_overwritten_without_what_it_holds(
+    invoke: Invoke, endpoint: FakeChat, tiny_files: Any, tmp_path: Path
+) -> None:
+    given = ("--test", tiny_files.test, "--limit", 2, "--output", tmp_path, *engine(endpoint))
+    assert invoke(write_hints.main, *given).returncode == 0
+    before = (tmp_path / "hints.csv").read_bytes()
+    done = invoke(write_hints.main, *given, "--hints", tmp_path / "hints.csv")
+    assert done.returncode == 2 and "is the file that this run writes" in done.stderr
+    assert (tmp_path / "hints.csv").read_bytes() == before and len(endpoint.asked) == 2
+
+
 def test_what_fails_is_counted_absent_and_asked_again(
     invoke: Invoke, endpoint: FakeChat, tiny_files: Any, tmp_path: Path
 ) -> None:

@@ -185,6 +185,22 @@ def test_a_streaming_writer_loses_only_what_is_in_flight(ledger, tmp_path):
     assert [asked.text for asked in found] == [f"ASK {n}" for n in range(6)] and len(ledger) == 6
 
 
+def test_a_dead_server_is_sent_no_more_while_the_error_goes_its_way(ledger, monkeypatch):
+    monkeypatch.setattr(asking, "STOP_AFTER", 2)
+    closed = []
+
+    class Streaming(ScriptedWriter):
+        def write_each(self, chats, **settings):
+            try:
+                yield from enumerate(self.write(chats, **settings))
+            finally:
+                closed.append(True)
+
+    with pytest.raises(AskingError) as caught:
+        asker(Streaming(lambda _: failed("gone")), ledger).ask([request(str(n)) for n in range(6)])
+    assert closed and caught.value.__traceback__ is not None  # the traceback still holds the frames
+
+
 def test_the_time_of_streamed_answers_adds_up_to_what_passed(ledger, monkeypatch):
     class Streaming(ScriptedWriter):
         def write_each(self, chats, **settings):
