@@ -36,6 +36,8 @@ class ChatMessage:
 
 
 Chat = Sequence[ChatMessage]
+DECLINED = "the model refused"
+"""How the error of a request begins that an endpoint says its model refused; the endpoint itself is well."""
 
 
 class ChatWriter(Protocol):

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from core.artifacts import content_hash
-from core.chat_writer import ChatMessage, ChatWriter, StreamingChatWriter
+from core.chat_writer import DECLINED, ChatMessage, ChatWriter, StreamingChatWriter
 from core.errors import UserError
 from core.language_model import Generation
 from synth.ledger import Asked, Ledger
@@ -170,7 +170,8 @@ class Asker:
         )
         self.asked += len(batch)
         for one in found:
-            self._failed_in_a_row = 0 if one.error is None else self._failed_in_a_row + 1
+            alive = one.error is None or one.error.startswith(DECLINED)
+            self._failed_in_a_row = 0 if alive else self._failed_in_a_row + 1
         if self._failed_in_a_row >= STOP_AFTER:
             raise AskingError(
                 f"{self._model}: {self._failed_in_a_row} requests in a row failed, the last: {found[-1].error}. What "

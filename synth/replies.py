@@ -5,6 +5,7 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from core.chat_writer import DECLINED
 from synth.ledger import Asked
 
 FAILED = "request failed"
@@ -83,11 +84,13 @@ def read_text(asked: Asked) -> str:
     """Return the text of an answer without its thoughts.
 
     Raises:
-        ReplyError: The request failed, or the answer was cut off.
+        ReplyError: The request failed, the endpoint told of a refusal, or the answer was cut off.
     """
     if asked.error is not None:
-        raise ReplyError(FAILED, _short(asked.error))
-    text = _THOUGHT.sub("", asked.text).strip()
+        raise ReplyError(REFUSED if asked.error.startswith(DECLINED) else FAILED, _short(asked.error))
+    text = _THOUGHT.sub("", asked.text)
+    # Some chat templates open the thoughts themselves: the answer then holds only their end.
+    text = text.rpartition("</think>")[2].strip()
     if asked.finish_reason == "length" or "<think>" in text:
         raise ReplyError(CUT_OFF, f"after {asked.output_tokens} tokens: {_short(text)}")
     return text

@@ -1,6 +1,8 @@
 import pytest
+from fake_chat import completion
 from scripted_writer import ScriptedWriter, failed, in_turn, made
 
+from core.chat_endpoint import read_answer
 from core.chat_writer import ChatMessage
 from core.errors import InputError
 from synth import asking
@@ -108,6 +110,13 @@ def test_a_dead_server_stops_the_run_and_finished_answers_stay(ledger, monkeypat
     with pytest.raises(AskingError, match=r"m: 5 requests in a row failed, the last: connection refused.*run the same"):
         asker(writer, ledger).ask([request(str(n)) for n in range(10)])
     assert len(ledger) == 6 and ledger.get(asker(writer, ledger).key(request("0"))).text == "good"
+
+
+def test_refusals_that_an_endpoint_tells_of_are_no_dead_server(ledger, monkeypatch):
+    monkeypatch.setattr(asking, "STOP_AFTER", 2)
+    refused = read_answer(completion(None, refusal="I must not."))
+    found = asker(ScriptedWriter(lambda _: refused), ledger).ask([request(str(n)) for n in range(6)])
+    assert [asked.error for asked in found] == ["the model refused: I must not."] * 6
 
 
 def test_a_failure_among_answers_does_not_stop(ledger, monkeypatch):

@@ -25,6 +25,7 @@ FIELDS = ("working", "answer")
         ' \n{"answer": "A", "working": "w"}\n',
         '```json\n{"working": "w", "answer": "A"}\n```',
         '<think>is it {"answer": "B"}?</think>{"working": "w", "answer": "A"}',
+        'is it {"answer": "B"}?\n</think>\n{"working": "w", "answer": "A"}',
     ],
 )
 def test_an_object_is_read(text: str) -> None:
@@ -63,6 +64,7 @@ def test_failed_and_cut_off_answers_are_told_apart() -> None:
     whole = '{"working": "w", "answer": "A"}'
     for made, reason in (
         (asked("", finish_reason="error", error="timed out"), FAILED),
+        (asked("", finish_reason="error", error="the model refused: no"), REFUSED),
         (asked(whole, finish_reason="length"), CUT_OFF),
         (asked("<think>so 3 + 4"), CUT_OFF),
     ):
