@@ -186,7 +186,7 @@ def test_a_killed_run_goes_on_and_asks_no_finished_entry_twice(pipeline_process,
         return good(body)
 
     with serving(FakeChat(write=write)) as fake:
-        more = ("--set", "explaining.writer.batch=1")
+        more = ("--set", "engines.fake.concurrency=1")
         start = pipeline_process("explain_misconceptions", *arguments(fake, bank, out, *more))
         running = subprocess.Popen(start.command, cwd=ROOT, env=start.environment, stderr=subprocess.DEVNULL)
         ledger = out / "ledger.jsonl"
