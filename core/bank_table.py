@@ -134,15 +134,21 @@ def write_misconceptions(path: Path, bank: Sequence[Misconception]) -> None:
     write_csv(path, cells)
 
 
-def write_explanations(path: Path, bank: Sequence[Misconception], *, sources: Mapping[int, str] | None = None) -> None:
+def write_explanations(
+    path: Path,
+    bank: Sequence[Misconception],
+    *,
+    sources: Mapping[int, str] | None = None,
+    columns: Columns = EEDI,
+) -> None:
     """Write the explanations of the entries that have one, as `read_explanations` reads them.
 
     Args:
         path: The file.
         bank: The entries.
         sources: Where each explanation comes from, by id: a column `Source`, which readers pass over; None: no column.
+        columns: Names of the columns in the file.
     """
-    columns = EEDI
     cells = {
         columns.misconception_id: [str(entry.id) for entry in bank if entry.explanation is not None],
         columns.explanation: [entry.explanation for entry in bank if entry.explanation is not None],

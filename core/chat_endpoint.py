@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
-from core.chat_writer import Chat
+from core.chat_writer import DECLINED, Chat
 from core.errors import ModelError
 from core.http_json import HttpError, JsonClient
 from core.language_model import Generation
@@ -168,7 +168,7 @@ def read_answer(answer: Mapping[str, Any]) -> Generation:
     except (KeyError, IndexError, TypeError, ValueError, AttributeError):
         return _failed(f"not an answer of /chat/completions: {str(answer)[:200]}")
     if refusal:
-        return _failed(f"the model refused: {str(refusal)[:200]}", read, written)
+        return _failed(f"{DECLINED}: {str(refusal)[:200]}", read, written)
     if reason not in ("stop", "length"):
         return _failed(f"the endpoint ended it with finish_reason {reason!r}", read, written)
     if not isinstance(text, str):

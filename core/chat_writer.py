@@ -4,7 +4,7 @@
 `core.chat_endpoint` writes through any OpenAI-compatible endpoint, which reads messages.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -36,6 +36,8 @@ class ChatMessage:
 
 
 Chat = Sequence[ChatMessage]
+DECLINED = "the model refused"
+"""How the error of a request begins that an endpoint says its model refused; the endpoint itself is well."""
 
 
 class ChatWriter(Protocol):
@@ -85,8 +87,8 @@ class StreamingChatWriter(ChatWriter, Protocol):
         temperature: float,
         seed: int,
         schema: Mapping[str, Any] | None,
-    ) -> Iterator[tuple[int, Generation]]:
-        """Yield (place of the chat, its answer) as answers come; see `ChatWriter.write`."""
+    ) -> Generator[tuple[int, Generation]]:
+        """Yield (place of the chat, its answer) as answers come; see `ChatWriter.write`. Closed, it sends no more."""
         ...
 
 
@@ -123,7 +125,7 @@ class ConcurrentChatWriter:
         temperature: float,
         seed: int,
         schema: Mapping[str, Any] | None,
-    ) -> Iterator[tuple[int, Generation]]:
+    ) -> Generator[tuple[int, Generation]]:
         """See `StreamingChatWriter.write_each`; requests that wait are dropped where the caller stops."""
 
         def one(chat: Chat) -> Generation:

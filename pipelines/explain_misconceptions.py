@@ -16,7 +16,7 @@ from core.tables import read_explanations, write_explanations
 from pipelines.cli import parse_arguments, parser, run_main
 from pipelines.engine_pool import EnginePool
 from pipelines.explaining_settings import ExplainingSettings
-from pipelines.job import Job, base_model, read_job
+from pipelines.job import Job, base_model, check_not_overwritten, read_job
 from pipelines.loading import load_encoder
 from pipelines.settings import Settings
 from pipelines.writing import AskingBar, add_writer_options, check_writer, open_writer, with_options
@@ -38,6 +38,7 @@ are absent from the file, and the same command asks for them again. Entries that
 out. Nothing but names of entries is shown to the model: no question, no answer. --show-prompt shows the prompt; change
 it with explaining.instruction and explaining.template in the config."""
 
+FILE = "explanations.csv"
 EPILOG = """\
 examples:
   python pipelines/explain_misconceptions.py --misconceptions bank.csv --output runs/explained --show-prompt
@@ -78,8 +79,11 @@ def main(arguments: list[str] | None = None) -> None:
         if options.limit is not None and options.limit < 1:
             raise InputError(f"--limit: expected at least 1, got {options.limit}")
 
+    def check_known(_: Settings) -> None:
+        check_not_overwritten("--explanations", options.explanations, options.output, FILE)
+
     known = options.explanations
-    job = read_job(options, checks=(check_model, check_limit), needs_train=False)
+    job = read_job(options, checks=(check_model, check_limit, check_known), needs_train=False)
     entries = _wanted(job, known, options)
     explaining = _explaining(job, job.settings.explaining)
     if options.show_prompt:
@@ -88,7 +92,7 @@ def main(arguments: list[str] | None = None) -> None:
         return
     chosen = with_options(job.settings.explaining.writer, options)
     outcome, pool = Outcome(), EnginePool()
-    path = job.output / "explanations.csv"
+    path = job.output / FILE
     try:
         with Ledger(job.output / "ledger.jsonl") as ledger, closing(AskingBar()) as bar:
             asker = open_writer(chosen, job.settings, pool).asker(ledger, progress=bar)
@@ -96,7 +100,8 @@ def main(arguments: list[str] | None = None) -> None:
                 explain(explaining, asker, entries, attempts=job.settings.explaining.attempts, outcome=outcome)
             finally:  # a dead server stops the run; what was explained before is worth a file
                 if outcome.texts:
-                    write_explanations(path, _explained(entries, outcome.texts), sources=outcome.sources)
+                    explained = _explained(entries, outcome.texts)
+                    write_explanations(path, explained, sources=outcome.sources, columns=job.settings.columns)
     finally:
         pool.close()
     seconds = time.perf_counter() - started

@@ -197,6 +197,25 @@ def check_model_folder(output: Path | None) -> None:
         )
 
 
+def check_not_overwritten(option: str, paths: Sequence[Path], output: Path | None, name: str) -> None:
+    """Refuse a file whose rows are left out where the run writes its own rows to the same file: they would be lost.
+
+    Args:
+        option: The option that names the files, for the message.
+        paths: The files.
+        output: The folder to write into.
+        name: Of the file that is written there.
+
+    Raises:
+        InputError: One of the files is that one.
+    """
+    if output is not None and (output / name).resolve() in {path.resolve() for path in paths}:
+        raise InputError(
+            f"{option} {output / name}: is the file that this run writes, without the rows that it holds now; leave "
+            "the option out (what was answered before is not asked again), or name another --output"
+        )
+
+
 def base_model(settings: Settings) -> LocalModel:
     """Find the encoder that the config names.
 

@@ -15,9 +15,9 @@ from pipelines.cli import parse_arguments, parser, run_main
 from pipelines.engine_pool import EnginePool
 from pipelines.job import Job, base_model, read_job
 from pipelines.judged_judge import JudgedCase, judge_the_judge
-from pipelines.loading import load_encoder
 from pipelines.settings import Settings
 from pipelines.synthesis_checks import judging
+from pipelines.synthesis_parts import SynthesisParts
 from pipelines.writer_settings import WriterSettings
 from pipelines.writing import AskingBar, add_writer_options, check_writer, open_writer, with_options
 from synth.clusters import similar_entries
@@ -27,6 +27,7 @@ from synth.ledger import Ledger
 DESCRIPTION = """\
 Ask the judge of synthesize.py about real labelled rows, and about the same rows with another misconception.
 
+The judge is asked as synthesize.py asks it, with the same similar misconceptions (synthesis.similar) in its prompt.
 A judge that cannot tell the two apart keeps made questions by chance. Told are the area under the ROC curve with its
 interval (0.5 is a coin), how often a row's own misconception gets the higher score, and which share of real and of
 swapped rows each threshold keeps: choose synthesis.judge.threshold by it. Every request is in ledger.jsonl; a run that
@@ -70,13 +71,14 @@ def main(arguments: list[str] | None = None) -> None:
     table = job.settings.synthesis
     if len(job.bank) < 2:
         raise InputError(f"--misconceptions: expected at least two entries to swap, came {len(job.bank)}")
-    near = _neighbours(job, options.near) if options.near else None
+    parts = SynthesisParts(job, base_model(job.settings), None)
+    near = _neighbours(job, parts, options.near) if options.near else None
     pool = EnginePool()
     try:
         with Ledger(job.output / "ledger.jsonl") as ledger, closing(AskingBar()) as bar:
             asker = open_writer(chosen, job.settings, pool).asker(ledger, progress=bar)
             quality, judged = judge_the_judge(
-                judging(table, {entry.id: entry for entry in job.bank}),
+                judging(table, parts.bank, parts.similar),
                 asker,
                 queries_of(job.train, labelled_only=True),
                 rows=options.rows or table.judge.check_rows,
@@ -101,9 +103,8 @@ def judge_table(settings: Settings) -> WriterSettings:
     return settings.synthesis.judge.writer or settings.synthesis.writer
 
 
-def _neighbours(job: Job, size: int) -> Mapping[int, Sequence[int]]:
-    encoder = load_encoder(job, base_model(job.settings).folder)
-    vectors = encoder.encode_documents([entry.name for entry in job.bank])
+def _neighbours(job: Job, parts: SynthesisParts, size: int) -> Mapping[int, Sequence[int]]:
+    vectors = parts.embed([entry.name for entry in job.bank])
     return similar_entries([entry.id for entry in job.bank], vectors, size=size)
 
 

@@ -2,10 +2,11 @@
 
 import argparse
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from core.errors import InputError
 from core.models import LocalModel, locate_model
+from core.records import Question
 from pipelines.cli import check_all
 from pipelines.job import Job, check_length, read_job
 from pipelines.settings import Settings
@@ -75,8 +76,14 @@ def _check_options(options: argparse.Namespace) -> None:
         raise InputError(faults)
 
 
-def wanted_slots(job: Job, options: argparse.Namespace) -> list[Slot]:
+def wanted_slots(job: Job, options: argparse.Namespace, shown: Sequence[Question]) -> list[Slot]:
     """Return the rows to write, as config and command line say.
+
+    Args:
+        job: The job.
+        options: The parsed command line.
+        shown: The training questions without those held out: what these alone label is unseen, as it is for a model
+            that is measured on them.
 
     Raises:
         InputError: An id is not in the bank, or nothing is to be written.
@@ -87,7 +94,7 @@ def wanted_slots(job: Job, options: argparse.Namespace) -> list[Slot]:
         raise InputError(f"--only: not in the bank: {', '.join(map(str, unknown))}")
     slots = slots_of(
         job.bank,
-        real_examples(job.train),
+        real_examples(shown),
         at_least=settings.at_least,
         at_most=settings.at_most,
         attempts=settings.attempts,

@@ -87,7 +87,9 @@ class SynthesisSettings(StrictModel):
     )
     examples: ExampleSettings = ExampleSettings()
     hold_out: bool = Field(
-        True, description="Keep the [split]'s validation part out of the examples, and reject rows that copy it."
+        True,
+        description="Keep the [split]'s validation part out of the examples, reject rows that copy it, and take its "
+        "labels for unseen where no other question has them.",
     )
     arithmetic: bool = Field(
         True, description="Let sympy check the right answer of what it can work out (needs the extra synth)."

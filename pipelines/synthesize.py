@@ -3,13 +3,14 @@
 import argparse
 import logging
 import sys
-from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from core.errors import InputError
 from core.models import LocalModel
 from core.records import queries_of
+from core.text import normalise
 from pipelines.cli import parse_arguments, parser, run_main
 from pipelines.engine_pool import EnginePool
 from pipelines.job import Job, add_data_options
@@ -33,6 +34,7 @@ from synth.outcomes import (
     write_outcomes,
     write_rows,
 )
+from synth.replies import FAILED
 from synth.slots import Slot, real_examples
 from synth.writing import write_all
 
@@ -93,7 +95,7 @@ def main(arguments: list[str] | None = None) -> None:
     retrievers: list[LocalModel] = []
     job = read_synthesis_job(options, retrievers)
     parts = SynthesisParts(job, retrievers[0], options.confusions)
-    slots = wanted_slots(job, options)
+    slots = wanted_slots(job, options, parts.fit)
     if options.show_prompt:
         _show_prompt(parts, slots)
         return
@@ -111,12 +113,14 @@ def main(arguments: list[str] | None = None) -> None:
         found: list[Outcome] = []
         quality: list[JudgeQuality] = []
         stages.timed("rows", lambda: found.extend(_rows(job, parts, slots, writer, asker, judge)))
+        # Before the judge is judged: what fails there must not keep accepted rows from their files.
+        stages.timed("files", lambda: _write_rows(job, found, ledger, asker.used | judge.used))
         stages.timed("judge judged", lambda: quality.extend(_judged_judge(job, parts, judge, len(slots))))
         summary = _summary(job, slots, found, ledger, (asker, judge))
         judged = quality[0] if quality else None
-        stages.timed("files", lambda: _write(job, writer, found, ledger, summary, judged))
+        stages.timed("summary", lambda: _write_summary(job, writer, summary, judged))
     stages.write_run({"command": sys.argv})
-    _tell(job, summary, judged)
+    _tell(job, summary, judged, found)
     sys.stdout.write(f"\nStages:\n{stages.summary()}\n")
 
 
@@ -140,9 +144,16 @@ def _rows(
 def _judged_judge(job: Job, parts: SynthesisParts, judge: Asker, most: int) -> list[JudgeQuality]:
     """Let the judge mark real rows too, at most as many as rows were asked for: a small run stays small."""
     settings = job.settings.synthesis
-    queries = [query for query in queries_of(parts.fit, labelled_only=True) if query.labels[0] in parts.bank]
+    names = {id: normalise(entry.name) for id, entry in parts.bank.items()}
+    different = len(set(names.values()))
+    queries = [
+        query
+        for query in queries_of(parts.fit, labelled_only=True)
+        # An answer that has every name of a small bank for a label cannot be swapped.
+        if query.labels[0] in names and len({names[id] for id in query.labels if id in names}) < different
+    ]
     rows = min(settings.judge.check_rows, most)
-    if not settings.judge.enabled or not rows or not queries or len(parts.bank) < 2:
+    if not settings.judge.enabled or not rows or not queries:
         return []
     judging_table = judging(settings, parts.bank, parts.similar)
     resamples = job.settings.bootstrap
@@ -206,22 +217,24 @@ def _summary(
     )
 
 
-def _write(
-    job: Job,
-    writer: OpenWriter,
-    outcomes: Sequence[Outcome],
-    ledger: Ledger,
-    summary: Summary,
-    judged: JudgeQuality | None,
-) -> None:
+def _write_rows(job: Job, outcomes: Sequence[Outcome], ledger: Ledger, used: Collection[str]) -> None:
+    """Write the accepted rows, and of every attempt what became of it and the requests that served it."""
     by_row: dict[str, list[Asked]] = {}
     for asked in ledger:
-        by_row.setdefault(asked.row, []).append(asked)
-    try:
+        if asked.key in used:  # another model, or other settings, asked for rows of the same names
+            by_row.setdefault(asked.row, []).append(asked)
+    with _full_disk_told(job):
         write_rows(job.output, [outcome for outcome in outcomes if outcome.accepted])
-        write_outcomes(
-            job.output / "ledger.jsonl", (outcome_line(outcome, by_row[outcome.key]) for outcome in outcomes)
-        )
+        lines = []
+        for outcome in outcomes:
+            checks = [asked for asked in by_row[outcome.key] if asked.key != outcome.asked.key]
+            writing = [asked for asked in by_row[outcome.key] if asked.key == outcome.asked.key]
+            lines.append(outcome_line(outcome, [*writing, *checks]))
+        write_outcomes(job.output / "ledger.jsonl", lines)
+
+
+def _write_summary(job: Job, writer: OpenWriter, summary: Summary, judged: JudgeQuality | None) -> None:
+    with _full_disk_told(job):
         write_summary(
             job.output,
             summary,
@@ -233,6 +246,12 @@ def _write(
                 ("Bank", f"{len(job.bank)} misconceptions"),
             ],
         )
+
+
+@contextmanager
+def _full_disk_told(job: Job) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise InputError(
             f"{job.output}: cannot be written ({error.strerror or error}). All answers are kept in requests.jsonl: "
@@ -240,13 +259,21 @@ def _write(
         ) from error
 
 
-def _tell(job: Job, summary: Summary, judged: JudgeQuality | None) -> None:
+def _tell(job: Job, summary: Summary, judged: JudgeQuality | None, outcomes: Sequence[Outcome]) -> None:
     sys.stdout.write(f"\n{summary_text(summary, judged)}\n")
+    told = [outcome.rejection[1] for outcome in outcomes if outcome.rejection is not None]
+    failed = [verdict for verdict in told if FAILED in str(verdict.reason)]
+    if failed:
+        logger.warning(
+            "warning: %d attempts were rejected because a request failed (the last: %s); the same command asks for "
+            "these again. Does the engine take JSON schemas? If not: --set synthesis.guide=false",
+            len(failed),
+            failed[-1].detail,
+        )
     if not summary.accepted:
         most = next(iter(summary.rejected), "none")
-        logger.warning(
-            "warning: no row was accepted (most often: %s). See ledger.jsonl for each; a larger model helps most", most
-        )
+        advice = "" if len(failed) == summary.attempts else "; a larger model helps most"
+        logger.warning("warning: no row was accepted (most often: %s). See ledger.jsonl for each%s", most, advice)
     names = ("questions.csv", "rows.jsonl", "ledger.jsonl", "requests.jsonl", "summary.json", "summary.html")
     sys.stdout.write("\nWritten:\n" + "".join(f"  {job.output / name}\n" for name in names))
 

@@ -11,7 +11,8 @@ from core.models import locate_model
 from core.records import Query, queries_of
 from pipelines.cli import parse_arguments, parser, run_main
 from pipelines.hint_job import HintJob, read_hint_job, read_template
-from pipelines.hint_run import hint_parts, is_served, write_parts
+from pipelines.hint_run import FILE, hint_parts, is_served, write_parts
+from pipelines.job import check_not_overwritten
 from pipelines.reasoners import Reasoner, read_reasoners
 from pipelines.settings import Settings
 from pipelines.writing import add_writer_options, check_writer, with_options
@@ -55,10 +56,17 @@ def main(arguments: list[str] | None = None) -> None:
         if not (options.show_template or options.show_prompt):
             _check_models(reasoners, settings, options)
 
+    def check_known(_: Settings) -> None:
+        if not (options.show_template or options.show_prompt):
+            check_not_overwritten("--hints", options.hints, options.output, FILE)
+
     needed = [] if options.train or options.test or options.show_template else ["train"]
     needed += [] if options.show_template or options.show_prompt else ["output"]
     job = read_hint_job(
-        options, needed=needed, checks=(check, check_model), adjust=lambda settings: _adjusted(settings, options)
+        options,
+        needed=needed,
+        checks=(check, check_model, check_known),
+        adjust=lambda settings: _adjusted(settings, options),
     )
     prompt = reasoners[0].prompt if reasoners else prompts[0]
     if options.show_template:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from core.records import LETTERS, Letter, Question
-from synth.formula import Formula, FormulaError, read_formula
+from synth.formula import Formula, FormulaError, bounded, read_formula
 from synth.verdicts import Verdict, passed, rejected
 
 WRONG = "arithmetic: the stated answer is wrong"
@@ -86,9 +86,9 @@ def read_task(text: str) -> Task | None:
 
 
 def _task(words: str, formulas: Sequence[str]) -> Task | None:
-    if _PART.fullmatch(words):
+    if _PART.fullmatch(words) and len(formulas) == 2:  # a bare # in the text is no formula
         whole, of = (_OPEN.sub("", formula) for formula in formulas)
-        return _one_value(read_formula(whole) * read_formula(of))
+        return _one_value(bounded(read_formula(whole) * read_formula(of)))
     if len(formulas) != 1:
         return None
     if _SOLVE.fullmatch(words):
@@ -111,9 +111,13 @@ def _equation(latex: str) -> Task | None:
         return None
     import sympy
 
-    difference = sympy.expand(read_formula(left) - read_formula(right))
+    difference = sympy.expand(bounded(read_formula(left) - read_formula(right)))
     if len(difference.free_symbols) != 1 or not difference.is_polynomial() or sympy.degree(difference) > 4:
         return None
+    if not all(
+        coefficient.is_Rational for coefficient in sympy.Poly(difference, *difference.free_symbols).all_coeffs()
+    ):
+        return None  # sympy does not isolate the roots of a polynomial with surds in it
     return Task(value=difference, is_equation=True)
 
 
@@ -156,7 +160,7 @@ def _solves(difference: Formula, answer: str) -> bool:
 def _equal(one: Formula, other: Formula) -> bool:
     import sympy
 
-    difference = one - other
+    difference = bounded(one - other)
     return bool((sympy.cancel if difference.free_symbols else sympy.simplify)(difference) == 0)
 
 

@@ -3,12 +3,13 @@
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from core.artifacts import content_hash
-from core.chat_writer import ChatMessage, ChatWriter, StreamingChatWriter
+from core.chat_writer import DECLINED, ChatMessage, ChatWriter, StreamingChatWriter
 from core.errors import UserError
 from core.language_model import Generation
 from synth.ledger import Asked, Ledger
@@ -149,11 +150,12 @@ class Asker:
             coming = self._writer.write_each(
                 chats, max_tokens=like.max_tokens, temperature=like.temperature, seed=like.seed, schema=like.schema
             )
-            for place, made in coming:
-                now = time.perf_counter()
-                self._keep([batch[place]], [made], now - started)
-                started = now
-                yield 1
+            with closing(coming):  # now, not when the error's traceback goes: what waits must not be sent any more
+                for place, made in coming:
+                    now = time.perf_counter()
+                    self._keep([batch[place]], [made], now - started)
+                    started = now
+                    yield 1
             return
         found = self._writer.write(
             chats, max_tokens=like.max_tokens, temperature=like.temperature, seed=like.seed, schema=like.schema
@@ -168,7 +170,8 @@ class Asker:
         )
         self.asked += len(batch)
         for one in found:
-            self._failed_in_a_row = 0 if one.error is None else self._failed_in_a_row + 1
+            alive = one.error is None or one.error.startswith(DECLINED)
+            self._failed_in_a_row = 0 if alive else self._failed_in_a_row + 1
         if self._failed_in_a_row >= STOP_AFTER:
             raise AskingError(
                 f"{self._model}: {self._failed_in_a_row} requests in a row failed, the last: {found[-1].error}. What "

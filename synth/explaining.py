@@ -9,13 +9,12 @@ from core.records import Misconception
 from core.text import normalise
 from synth.asking import Request
 from synth.ledger import Asked
-from synth.replies import NOT_PARSED, ReplyError, is_refusal, object_schema, read_object
+from synth.replies import NOT_PARSED, REFUSED, ReplyError, is_refusal, object_schema, read_object, restored_latex
 
 TASK = "explain"
 TOO_SHORT = "too short"
 TOO_LONG = "too long"
 SAYS_NOTHING = "repeats the name only"
-REFUSED = "refused"
 
 EXPLAIN_INSTRUCTION = (
     "You are an expert mathematics teacher who explains to colleagues how students go wrong. You are given the name of "
@@ -108,7 +107,7 @@ class Explaining:
         value = read_object(asked, ("what", "when"))
         if not all(isinstance(text, str) for text in value.values()):
             raise ReplyError(NOT_PARSED, f"expected two texts: {asked.text[:160]}")
-        what, when = (" ".join(str(value[key]).split()) for key in ("what", "when"))
+        what, when = (" ".join(restored_latex(str(value[key])).split()) for key in ("what", "when"))
         if is_refusal(what) or is_refusal(when):
             raise ReplyError(REFUSED, what[:160])
         text = f"{what}\n\nWhen it shows: {when}"

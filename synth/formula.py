@@ -5,6 +5,7 @@ Whatever else stands there, or can be read in two ways (`6 \div 2(1+2)`, `2^{10}
 a formula that is not understood for sure is not checked. Sizes are bounded, so that no text can keep sympy busy.
 """
 
+import math
 import re
 from typing import Any
 
@@ -20,6 +21,8 @@ _LARGEST_EXPONENT = 20
 _LARGEST_POWER = 2_000
 """Bits of a power of numbers."""
 _LARGEST_DEGREE = 64
+_MOST_TERMS = 500
+"""Of a formula that is multiplied out, above and below one fraction bar: sympy takes seconds for more."""
 _TOKEN = re.compile(
     r"\s+|(?P<number>\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)|(?P<letter>[a-zA-Z])"
     r"|(?P<command>\\(?:[a-zA-Z]+|[%,;:! ]))|(?P<mark>[-+*/^(){}\[\]%×÷−–·])"
@@ -58,6 +61,41 @@ def read_formula(latex: str) -> Formula:
     return _Reader(latex).formula()
 
 
+def bounded(value: Formula) -> Formula:
+    """Return a value that sympy multiplies out in little time.
+
+    Args:
+        value: A sympy expression, not multiplied out.
+
+    Raises:
+        FormulaError: It may have too many terms.
+    """
+    if max(_terms(value)) > _MOST_TERMS:
+        raise FormulaError(f"more than {_MOST_TERMS} terms where it is multiplied out")
+    return value
+
+
+def _terms(value: Formula) -> tuple[int, int]:
+    """Return at most how many terms a value has above and below one fraction bar, multiplied out; 501 is many."""
+    most = _MOST_TERMS + 1
+    above, below = 1, 1
+    if value.is_Add:
+        above = 0
+        for part in value.args:
+            top, bottom = _terms(part)
+            above, below = min(most, above * bottom + top * below), min(most, below * bottom)
+    elif value.is_Mul:
+        for part in value.args:
+            top, bottom = _terms(part)
+            above, below = min(most, above * top), min(most, below * bottom)
+    elif value.is_Pow and value.exp.is_Integer:
+        power = abs(int(value.exp))
+        above, below = (min(most, math.comb(power + terms - 1, power)) for terms in _terms(value.base))
+        if value.exp < 0:
+            above, below = below, above
+    return above, below
+
+
 class _Reader:
     """Recursive descent over the tokens of one formula."""
 
@@ -71,7 +109,7 @@ class _Reader:
         value = self._sum()
         if self._place < len(self._tokens):
             raise FormulaError(f"unexpected {self._tokens[self._place]!r}")
-        return value
+        return bounded(value)
 
     def _peek(self) -> str:
         return self._tokens[self._place] if self._place < len(self._tokens) else ""
@@ -242,7 +280,7 @@ def _number(token: str) -> Formula:
 def _quotient(above: Formula, below: Formula) -> Formula:
     import sympy
 
-    if below.is_zero or (below.free_symbols and sympy.expand(below).is_zero):
+    if below.is_zero or (below.free_symbols and sympy.expand(bounded(below)).is_zero):
         raise FormulaError("a division by zero")
     return above / below
 

@@ -1,4 +1,7 @@
-"""What a language model answered becomes a hint, or is rejected for a stated reason; nothing is mended silently."""
+"""What a language model answered becomes a hint, or is rejected for a stated reason.
+
+Nothing is mended but LaTeX whose backslashes are not doubled (`synth.replies`).
+"""
 
 import json
 import re
@@ -7,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from core.hint_table import Hint
-from synth.replies import NOT_PARSED, REFUSED, is_refusal, load_json, object_schema
+from synth.replies import NOT_PARSED, REFUSED, is_refusal, load_json, object_schema, restored_latex
 from synth.verdicts import Verdict, rejected
 
 Form = Literal["plain", "json"]
@@ -15,8 +18,6 @@ Form = Literal["plain", "json"]
 
 SCHEMA: Mapping[str, Any] = object_schema(reasoning={"type": "string"}, hint={"type": "string"})
 EMPTY, TOO_SHORT, TOO_LONG, REPEATS = "empty", "too short", "too long", "repeats itself"
-_SPOILT = re.compile(r"[\x08\x0b\x0c\r]|\t(?=[a-z])")
-r"""What is left of `\frac`, `\times`, `\beta` and `\rightarrow` where JSON read `\f`, `\t`, `\b` and `\r` in them."""
 _REPEATED = 3
 _SENTENCE = re.compile(r"[^.!?\n]+")
 _LEAST_SENTENCE = 12
@@ -104,8 +105,7 @@ def _from_json(text: str) -> Hint | Verdict:
     hint, reasoning = value["hint"], value["reasoning"]
     if not isinstance(hint, str) or not isinstance(reasoning, str):
         return rejected(NOT_PARSED, detail="expected two texts")
-    if spoilt := _SPOILT.search(hint + reasoning):
-        return rejected(NOT_PARSED, detail=f"came {spoilt[0]!r}: LaTeX whose backslashes are not doubled")
+    hint, reasoning = restored_latex(hint), restored_latex(reasoning)
     if not hint.strip():
         return rejected(EMPTY)
     if is_refusal(hint):

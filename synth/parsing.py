@@ -5,13 +5,12 @@ is read as itself, and one that JSON takes for a control character (`\frac` for 
 back. Nothing else is mended.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from core.records import LETTERS, Letter
 from synth.ledger import Asked
-from synth.replies import CUT_OFF, FAILED, REFUSED, ReplyError, is_refusal, load_json, read_text
+from synth.replies import CUT_OFF, FAILED, REFUSED, ReplyError, is_refusal, load_json, read_text, restored_latex
 from synth.verdicts import Verdict, rejected
 
 NOT_JSON = "not JSON"
@@ -22,8 +21,6 @@ WRONG_TYPE = "field of the wrong type"
 NO_LETTER = "no letter A to D"
 PARSE_REASONS = (FAILED, REFUSED, CUT_OFF, NOT_JSON, NO_TEXT, MISSING, UNKNOWN, WRONG_TYPE, NO_LETTER)
 
-_CONTROLS = {"\b": "\\b", "\f": "\\f", "\t": "\\t", "\r": "\\r"}
-_NEWLINE = re.compile(r"\n(?=(?:eq|abla|ot\\|otin|leq|geq|u|i)(?![A-Za-z]))")
 _TEXTS = ("question", "rationale")
 _OPTIONAL = ("subject", "construct")
 _KEYS = ("subject", "construct", "question", "rationale", "answers", "correct", "misconception_answer")
@@ -118,7 +115,4 @@ def _written(value: dict[str, Any]) -> Written | Verdict:
 
 def _mended(text: str) -> str:
     """Put back the LaTeX commands that JSON's escapes have eaten; drop what no file can hold."""
-    for control, command in _CONTROLS.items():
-        text = re.sub(f"{control}(?=[A-Za-z])", lambda _, command=command: command, text)  # type: ignore[misc]
-    text = _NEWLINE.sub(r"\\n", text)
-    return text.encode("utf-8", errors="ignore").decode().replace("\x00", "").strip()
+    return restored_latex(text).encode("utf-8", errors="ignore").decode().replace("\x00", "").strip()

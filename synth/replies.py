@@ -5,6 +5,7 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from core.chat_writer import DECLINED
 from synth.ledger import Asked
 
 FAILED = "request failed"
@@ -15,6 +16,14 @@ NOT_PARSED = "answer not parsed"
 _THOUGHT = re.compile(r"<think>.*?</think>", re.DOTALL)
 _FENCED = re.compile(r"```(?:json)?\s*\n(.*?)\n?\s*```", re.DOTALL)
 _ESCAPE = re.compile(r'\\(\\|"|/|[bfnrt]|u[0-9a-fA-F]{4})|\\')
+_T_NAMES = "imes|ext[a-z]*|an|anh|heta|au|o|riangle[a-z]*|frac|herefore|ilde|iny|hinspace|hickspace"
+_EATEN = {  # the control characters that JSON makes of LaTeX, where what is left of a command's name stands behind them
+    r"\\b": re.compile(r"\x08(?=[a-zA-Z])"),
+    r"\\f": re.compile(r"\f(?=[a-zA-Z])"),
+    r"\\r": re.compile(r"\r(?=[a-zA-Z])"),
+    r"\\t": re.compile(rf"\t(?=(?:{_T_NAMES})(?![A-Za-z]))"),
+    r"\\n": re.compile(r"\n(?=(?:eq|abla|otin|leq|geq)(?![A-Za-z])|ot\\[a-z])"),
+}
 _REFUSAL = re.compile(
     r"^\W*(?:(?:i['’]?m|i am) (?:really |very |so )?(?:sorry|unable|not able)|sorry\b|apologies\b"
     r"|i (?:can['’]?t|cannot|can ?not|won['’]?t|will not|must decline)|as an ai\b|unfortunately,? i\b)",
@@ -75,11 +84,13 @@ def read_text(asked: Asked) -> str:
     """Return the text of an answer without its thoughts.
 
     Raises:
-        ReplyError: The request failed, or the answer was cut off.
+        ReplyError: The request failed, the endpoint told of a refusal, or the answer was cut off.
     """
     if asked.error is not None:
-        raise ReplyError(FAILED, _short(asked.error))
-    text = _THOUGHT.sub("", asked.text).strip()
+        raise ReplyError(REFUSED if asked.error.startswith(DECLINED) else FAILED, _short(asked.error))
+    text = _THOUGHT.sub("", asked.text)
+    # Some chat templates open the thoughts themselves: the answer then holds only their end.
+    text = text.rpartition("</think>")[2].strip()
     if asked.finish_reason == "length" or "<think>" in text:
         raise ReplyError(CUT_OFF, f"after {asked.output_tokens} tokens: {_short(text)}")
     return text
@@ -105,6 +116,19 @@ def load_json(text: str) -> Any:  # noqa: ANN401 - whatever JSON holds
         # Models write LaTeX (`\\(`) into strings without doubling the backslash.
         mended = _ESCAPE.sub(lambda found: found[0] if found[1] else r"\\", text)
         return json.loads(mended, object_pairs_hook=_distinct, parse_constant=_no_constant)
+
+
+def restored_latex(text: str) -> str:
+    r"""Put back the LaTeX commands that JSON's escapes have eaten: `\frac` is a valid escape with `rac` behind it.
+
+    A tab or a line break stays one where no command's name follows.
+
+    Args:
+        text: A text out of a JSON object that a model wrote.
+    """
+    for command, eaten in _EATEN.items():
+        text = eaten.sub(command, text)
+    return text
 
 
 def _distinct(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

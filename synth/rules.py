@@ -6,6 +6,7 @@ How often each rule would reject the 1,495 real Eedi questions is told beside it
 import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from math import gcd
 
 from core.records import LETTERS, Misconception
 from core.text import normalise
@@ -35,6 +36,7 @@ _ESCAPED_BRACE = re.compile(r"\\[{}]")
 _OPTION = re.compile(r"(?m)(?:^|\s)\(?([A-D])[).:]\s")
 _GIVEAWAY = re.compile(r"\b(?:correct|right) answer is\b|\(correct\)|✓|✔|\bmisconception\b", re.IGNORECASE)
 _ROUNDING = re.compile(r"\b(?:round|significant|decimal place|nearest|estimate)", re.IGNORECASE)
+_THOUSANDS = re.compile(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _FRACTION = re.compile(r"(-?)\\[dt]?frac\{(\d+)\}\{(\d+)\}|(-?)(\d+)/(\d+)")
 
 
@@ -142,13 +144,15 @@ def _holds(text: str, answer: str) -> bool:
 def answer_value(text: str) -> str | Fraction:
     """Return what an answer is worth where it is a plain number, else its normalised text: equal values are one answer.
 
-    A fraction that is not cancelled is its own answer: `2/4` beside `1/2` can be the point of a question.
+    A fraction that is not cancelled is its own answer: `2/4` beside `1/2` can be the point of a question. A cancelled
+    one is the number that it is: `1/2` and `0.5` are one answer (no real question has both).
     """
     bare = _bare(text)
     if found := _FRACTION.fullmatch(bare):
         sign, top, bottom = found.group(1, 2, 3) if found.group(3) else found.group(4, 5, 6)
-        return f"{sign or ''}{int(top)}/{int(bottom)}"
+        cancelled = int(bottom) > 1 and gcd(int(top), int(bottom)) == 1
+        return Fraction(f"{sign or ''}{top}/{bottom}") if cancelled else f"{sign or ''}{int(top)}/{int(bottom)}"
     try:
-        return Fraction(bare.replace(",", "")) if "/" not in bare else bare
+        return Fraction(bare.replace(",", "") if _THOUSANDS.fullmatch(bare) else bare) if "/" not in bare else bare
     except ValueError:
         return bare

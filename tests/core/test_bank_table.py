@@ -32,6 +32,13 @@ def test_bank_and_explanations_come_back(path: Path, tmp_path: Path) -> None:
     assert read_misconceptions(path)[1].explanation is None
 
 
+def test_explanations_with_columns_of_their_own_come_back(path: Path) -> None:
+    columns = Columns(misconception_id="Nr", explanation="Why")
+    write_explanations(path, BANK, sources={0: "me"}, columns=columns)
+    assert path.read_text() == 'Nr,Why,Source\n0,"why\n",me\n'
+    assert read_explanations([path], columns=columns) == {0: "why\n"}
+
+
 def test_a_bank_with_columns_of_its_own(path: Path) -> None:
     path.write_text("Nr,Title,Team\n1,a,x\n")
     assert read_misconceptions(path, columns=Columns(misconception_id="Nr", misconception_name="Title")) == (

@@ -115,6 +115,26 @@ def test_entries_that_are_explained_are_left_out(invoke, bank, tiny_bank, tmp_pa
     assert done.returncode == 2 and "nothing to do" in done.stderr
 
 
+def test_the_columns_of_a_bank_of_ones_own_are_kept(invoke, tiny_bank, tmp_path):
+    bank, out = tmp_path / "own.csv", tmp_path / "out"
+    bank.write_text("Nr,Title\n7,Adds first\n", encoding="utf-8")
+    own = ("--set", "columns.misconception_id=Nr", "--set", "columns.misconception_name=Title")
+    with serving(FakeChat(write=good)) as fake:
+        assert invoke(main, *arguments(fake, bank, out, *own)).returncode == 0
+    assert (out / "explanations.csv").read_text(encoding="utf-8").startswith("Nr,Explanation,Source\n7,")
+
+
+def test_its_own_file_is_not_overwritten_without_what_it_holds(invoke, bank, tiny_bank, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    write_explanations(out / "explanations.csv", tiny_bank[:3])
+    before = (out / "explanations.csv").read_bytes()
+    with serving(FakeChat(write=good)) as fake:
+        done = invoke(main, *arguments(fake, bank, out, "--explanations", out / "explanations.csv"))
+        assert done.returncode == 2 and "is the file that this run writes" in done.stderr and not fake.asked
+    assert (out / "explanations.csv").read_bytes() == before
+
+
 def test_nothing_usable_is_an_error_that_says_where_to_look(invoke, bank, tmp_path):
     with serving(FakeChat(write=lambda body: "no")) as fake:
         done = invoke(main, *arguments(fake, bank, tmp_path / "out"))
@@ -166,7 +186,7 @@ def test_a_killed_run_goes_on_and_asks_no_finished_entry_twice(pipeline_process,
         return good(body)
 
     with serving(FakeChat(write=write)) as fake:
-        more = ("--set", "explaining.writer.batch=1")
+        more = ("--set", "engines.fake.concurrency=1")
         start = pipeline_process("explain_misconceptions", *arguments(fake, bank, out, *more))
         running = subprocess.Popen(start.command, cwd=ROOT, env=start.environment, stderr=subprocess.DEVNULL)
         ledger = out / "ledger.jsonl"

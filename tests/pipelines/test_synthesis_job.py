@@ -90,23 +90,36 @@ def test_an_endpoint_is_reached_before_any_cost(options):
         assert not fake.asked
 
 
+def slots_for(given, part=slice(None)):
+    job = read_synthesis_job(given, [])
+    return wanted_slots(job, given, job.train[part])
+
+
+def test_a_label_that_is_held_out_counts_as_unseen(options, tiny_questions):
+    given = options("synthesis.labels=unseen", "synthesis.at_most=1")
+    shown = {id for question in tiny_questions[0][:30] for labels in question.labels for id in labels}
+    held = {id for question in tiny_questions[0][30:] for labels in question.labels for id in labels} - shown
+    assert held and held <= {slot.misconception_id for slot in slots_for(given, slice(30))}
+    assert not held & {slot.misconception_id for slot in slots_for(given)}
+
+
 def test_which_rows_are_wanted(options, tiny_questions, tiny_bank):
     seen = {id for question in tiny_questions[0] for labels in question.labels for id in labels}
     given = options("synthesis.at_most=2")
-    slots = wanted_slots(read_synthesis_job(given, []), given)
+    slots = slots_for(given)
     assert len(slots) == 2 * len(tiny_bank)
     assert not seen & {slot.misconception_id for slot in slots[: len(tiny_bank) - len(seen)]}
     given = options("synthesis.labels=unseen", "synthesis.at_most=1", limit=5)
-    assert len(wanted_slots(read_synthesis_job(given, []), given)) == 5
+    assert len(slots_for(given)) == 5
     given = options(only=f"{min(seen)}")
-    assert {slot.misconception_id for slot in wanted_slots(read_synthesis_job(given, []), given)} == {min(seen)}
+    assert {slot.misconception_id for slot in slots_for(given)} == {min(seen)}
 
 
 def test_nothing_to_write_and_unknown_ids_are_told(options, tiny_questions):
     seen = min(id for question in tiny_questions[0] for labels in question.labels for id in labels)
     given = options("synthesis.labels=unseen", only=str(seen))
     with pytest.raises(InputError, match=r"nothing to write.*synthesis\.labels=all"):
-        wanted_slots(read_synthesis_job(given, []), given)
+        slots_for(given)
     given = options(only="999999")
     with pytest.raises(InputError, match="not in the bank: 999999"):
-        wanted_slots(read_synthesis_job(given, []), given)
+        slots_for(given)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,7 @@ def reasons(folder):
     return dict(json.loads((folder / "summary.json").read_text(encoding="utf-8"))["rejected"])
 
 
-def test_rows_are_written_checked_and_told(arguments, invoke, tmp_path, tiny_files, tiny_bank):
+def test_rows_are_written_checked_and_told(arguments, invoke, tmp_path, tiny_files, tiny_questions, tiny_bank):
     out = tmp_path / "out"
     with serving(FakeChat(write=teach)) as fake:
         done = invoke(main, *arguments(fake.url, further=("--test", tiny_files.test)))
@@ -65,10 +66,12 @@ def test_rows_are_written_checked_and_told(arguments, invoke, tmp_path, tiny_fil
         assert (line["prompt_tokens"], line["output_tokens"]) == (44, 28)  # 11 and 7 a request
         assert (line["engine"], line["model"], line["temperature"]) == ("endpoint", "base", 0.8)
     # Every request that the server saw is in the ledger, and the summary adds them up.
-    assert len(requests) == len(fake.asked) and {one["key"] for one in requests} == {one["key"] for one in requests}
+    assert len(requests) == len(fake.asked) == len({one["key"] for one in requests})
     summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
     assert summary["total"]["requests"] == len(fake.asked) and summary["total"]["output_tokens"] == 7 * len(fake.asked)
-    assert summary["coverage"]["newly"] == 3 and summary["judge"]["rows"] == 2 and summary["unused"] == 0
+    real = {label for question in tiny_questions[0] for labels in question.labels for label in labels}
+    assert summary["coverage"]["newly"] == sum(row["misconception_id"] not in real for row in rows) >= 2
+    assert summary["judge"]["rows"] == 2 and summary["unused"] == 0
     assert "Questions made by a language model" in (out / "summary.html").read_text(encoding="utf-8")
 
 
@@ -84,6 +87,43 @@ def test_a_second_run_asks_nothing_and_more_rows_keep_the_first(arguments, invok
         assert invoke(main, *arguments(fake.url, limit=5)).returncode == 0
         more = (out / "questions.csv").read_bytes()
         assert more.startswith(before["questions.csv"]) and len(read_lines(out / "rows.jsonl")) == 5
+
+
+def test_a_row_tells_of_no_request_of_other_settings(arguments, invoke, tmp_path):
+    """The rows of another temperature bear the same names, and their requests stand in the same file."""
+    out = tmp_path / "out"
+    with serving(FakeChat(write=teach)) as fake:
+        assert invoke(main, *arguments(fake.url)).returncode == 0
+        other = {one["key"] for one in read_lines(out / "requests.jsonl") if one["task"] == "write"}
+        again = invoke(main, *arguments(fake.url, "synthesis.temperature=0.3"))
+    assert "3 accepted" in again.stdout and "in the ledger are of other settings" in again.stdout
+    for line in read_lines(out / "ledger.jsonl"):
+        assert [one["task"] for one in line["requests"]] == ["write", "solve", "solve-under", "judge"]
+        assert not other & {one["key"] for one in line["requests"]} and line["output_tokens"] == 28
+
+
+def test_a_judge_that_cannot_be_judged_costs_no_row(arguments, invoke, tmp_path, tiny_questions):
+    """Answers with every label of a small bank have no misconception to be swapped with."""
+    bank, train = tmp_path / "two.csv", tmp_path / "both.csv"
+    write_misconceptions(bank, [Misconception(id=5, name="Adds first"), Misconception(id=6, name="Subtracts first")])
+    both = tiny_questions[0][0]
+    labels = tuple((5, 6) if letter == both.wrong_letters[0] else () for letter in "ABCD")
+    write_questions(train, [replace(both, labels=labels)])
+    with serving(FakeChat(write=teach)) as fake:
+        done = invoke(main, *arguments(fake.url, "synthesis.hold_out=false", bank=bank, train=train))
+    assert done.returncode == 0 and "2 accepted" in done.stdout, done.stderr
+    assert json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))["judge"] is None
+
+
+def test_rows_are_in_their_files_before_the_judge_is_judged(arguments, invoke, tmp_path, monkeypatch):
+    monkeypatch.setattr(asking, "STOP_AFTER", 2)
+    fake = FakeChat(write=teach)
+    with serving(fake):
+        answer = fake.answer
+        fake.answer = lambda body: answer(body) if len(fake.asked) <= 12 else refuses(503)
+        done = invoke(main, *arguments(fake.url))
+    assert done.returncode == 2 and "requests in a row failed" in done.stderr
+    assert len(read_lines(tmp_path / "out" / "rows.jsonl")) == len(read_lines(tmp_path / "out" / "ledger.jsonl")) == 3
 
 
 def bad_in(task, answer):
@@ -169,6 +209,8 @@ def test_a_schema_that_the_engine_cannot_guide_is_counted_and_can_be_left_out(ar
         assert done.returncode == 0 and reasons(tmp_path / "out") == {"parse: request failed": 3}
         lines = read_lines(tmp_path / "out" / "ledger.jsonl")
         assert all("response_format is not supported" in line["detail"] for line in lines)
+        assert "response_format is not supported" in done.stderr and "synthesis.guide=false" in done.stderr
+        assert "a larger model helps" not in done.stderr
         assert "3 accepted" in invoke(main, *arguments(fake.url, "synthesis.guide=false")).stdout
 
 
@@ -215,7 +257,7 @@ def test_a_full_disk_is_told_and_the_next_run_goes_on(arguments, invoke, tmp_pat
             patched.setattr(os, "fsync", full)
             done = invoke(main, *arguments(fake.url, limit=4))
             assert done.returncode == 2 and "requests.jsonl: cannot be written" in done.stderr
-        assert invoke(main, *arguments(fake.url)).returncode == 0 and len(fake.asked) <= asked + 4
+        assert invoke(main, *arguments(fake.url)).returncode == 0 and len(fake.asked) <= asked + 1 + 4  # the judge
         assert len(read_lines(tmp_path / "out" / "rows.jsonl")) == 3
 
 

@@ -82,6 +82,17 @@ def _pairs(queries: list[Any], endpoint: FakeChat) -> list[tuple[Any, dict]]:
     return found
 
 
+def test_its_own_file_is_not_overwritten_without_what_it_holds(
+    invoke: Invoke, endpoint: FakeChat, tiny_files: Any, tmp_path: Path
+) -> None:
+    given = ("--test", tiny_files.test, "--limit", 2, "--output", tmp_path, *engine(endpoint))
+    assert invoke(write_hints.main, *given).returncode == 0
+    before = (tmp_path / "hints.csv").read_bytes()
+    done = invoke(write_hints.main, *given, "--hints", tmp_path / "hints.csv")
+    assert done.returncode == 2 and "is the file that this run writes" in done.stderr
+    assert (tmp_path / "hints.csv").read_bytes() == before and len(endpoint.asked) == 2
+
+
 def test_what_fails_is_counted_absent_and_asked_again(
     invoke: Invoke, endpoint: FakeChat, tiny_files: Any, tmp_path: Path
 ) -> None:
@@ -106,13 +117,13 @@ def test_what_fails_is_counted_absent_and_asked_again(
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["missing"] == {
         "answer cut off": 1,
-        "request failed": 3,
+        "request failed": 2,
         "answer not parsed": 1,
-        "refused": 1,
+        "refused": 2,
         "too short": 1,
     }
     assert (summary["wanted"], summary["written"], summary["this_run"]["requests"]) == (9, 2, 9)
-    assert "request failed 3" in done.stdout
+    assert "request failed 2" in done.stdout
     asked = rows_asked(tmp_path / "out")
     hints = read_hints([tmp_path / "out" / "hints.csv"])
     assert list(hints) == [asked[0], asked[8]]

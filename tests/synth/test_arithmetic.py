@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from made_rows import made_question
 
@@ -49,6 +51,23 @@ def test_what_can_be_computed_is_checked(text: str, answers: tuple[str, ...], ex
 )
 def test_what_is_not_understood_is_left_to_others(text: str) -> None:
     assert check(text, "1", "2", "3", "4") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What is # of \\( 5 \\)?",
+        r"Solve \( \sqrt{2}x = 4 \)",
+        r"Solve \( x^{4} + \sqrt{3}x = \sqrt[3]{7} \)",
+        r"Expand \( (a+b+c+d+e+f+g+h)^{20} \)",
+        r"Expand \( (a+b+c+d)(e+f+g+h)(k+m+n+p)(q+r+s+t)(u+v+w+x)(a+e+k+q)(b+f+m+r) \)",
+        r"Work out \( (a+b+c)^{20} \) of \( (d+e+f)^{20} \)",
+    ],
+)
+def test_no_question_crashes_the_run_or_keeps_sympy_busy(text: str) -> None:
+    started = time.perf_counter()
+    assert check(text, "1", "2", "3", "4") is None
+    assert time.perf_counter() - started < 5
 
 
 def test_a_stated_answer_in_words_is_not_checked() -> None:

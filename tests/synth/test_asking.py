@@ -1,6 +1,8 @@
 import pytest
+from fake_chat import completion
 from scripted_writer import ScriptedWriter, failed, in_turn, made
 
+from core.chat_endpoint import read_answer
 from core.chat_writer import ChatMessage
 from core.errors import InputError
 from synth import asking
@@ -110,6 +112,13 @@ def test_a_dead_server_stops_the_run_and_finished_answers_stay(ledger, monkeypat
     assert len(ledger) == 6 and ledger.get(asker(writer, ledger).key(request("0"))).text == "good"
 
 
+def test_refusals_that_an_endpoint_tells_of_are_no_dead_server(ledger, monkeypatch):
+    monkeypatch.setattr(asking, "STOP_AFTER", 2)
+    refused = read_answer(completion(None, refusal="I must not."))
+    found = asker(ScriptedWriter(lambda _: refused), ledger).ask([request(str(n)) for n in range(6)])
+    assert [asked.error for asked in found] == ["the model refused: I must not."] * 6
+
+
 def test_a_failure_among_answers_does_not_stop(ledger, monkeypatch):
     monkeypatch.setattr(asking, "STOP_AFTER", 2)
     texts = ["bad", "good"] * 5
@@ -183,6 +192,22 @@ def test_a_streaming_writer_loses_only_what_is_in_flight(ledger, tmp_path):
     assert [(asked.row, asked.text) for asked in ledger] == [("5", "ASK 5"), ("4", "ASK 4"), ("3", "ASK 3")]
     found = asker(Streaming(echo), ledger).ask(requests)
     assert [asked.text for asked in found] == [f"ASK {n}" for n in range(6)] and len(ledger) == 6
+
+
+def test_a_dead_server_is_sent_no_more_while_the_error_goes_its_way(ledger, monkeypatch):
+    monkeypatch.setattr(asking, "STOP_AFTER", 2)
+    closed = []
+
+    class Streaming(ScriptedWriter):
+        def write_each(self, chats, **settings):
+            try:
+                yield from enumerate(self.write(chats, **settings))
+            finally:
+                closed.append(True)
+
+    with pytest.raises(AskingError) as caught:
+        asker(Streaming(lambda _: failed("gone")), ledger).ask([request(str(n)) for n in range(6)])
+    assert closed and caught.value.__traceback__ is not None  # the traceback still holds the frames
 
 
 def test_the_time_of_streamed_answers_adds_up_to_what_passed(ledger, monkeypatch):

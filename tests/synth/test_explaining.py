@@ -37,6 +37,13 @@ def test_what_and_when_become_one_text() -> None:
     assert text == f"{WHAT}\n\nWhen it shows: {WHEN}"
 
 
+def test_latex_that_json_has_eaten_is_put_back() -> None:
+    answer = told(what=rf"{WHAT} So \frac{{1}}{{2}} is lost.").replace("\\\\", "\\")
+    assert r"\frac{1}{2} is lost" in answer
+    text = Explaining(bank=BANK).read(BANK[1], asked(answer))
+    assert text.startswith(rf"{WHAT} So \frac{{1}}{{2}} is lost.")
+
+
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [

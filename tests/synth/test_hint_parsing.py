@@ -65,14 +65,13 @@ def test_latex_in_an_object_may_stand_with_single_backslashes() -> None:
 
 
 @pytest.mark.parametrize("command", ["frac{1}{2}", "times 2", "beta", "rightarrow"])
-def test_latex_that_json_took_for_a_control_character_is_rejected(command: str) -> None:
+def test_latex_that_json_took_for_a_control_character_is_put_back(command: str) -> None:
     """A form feed and `rac{1}{2}` is no hint that anybody should learn from."""
+    meant = Hint(hint=rf"Takes \( x \{command} \) for 2.", reasoning="r")
     spoilt = rf'{{"reasoning": "r", "hint": "Takes \( x \{command} \) for 2."}}'
-    assert reason_of(spoilt, "json") == "answer not parsed"
+    assert parse_hint(spoilt, form="json", limits=LIMITS) == meant
     sound = spoilt.replace("\\", "\\\\")
-    assert parse_hint(sound, form="json", limits=LIMITS) == Hint(
-        hint=rf"Takes \( x \{command} \) for 2.", reasoning="r"
-    )
+    assert parse_hint(sound, form="json", limits=LIMITS) == meant
 
 
 def test_a_sound_hint_may_begin_like_a_refusal_or_repeat_short_pieces() -> None:

@@ -36,9 +36,8 @@ def test_an_answer_in_the_asked_form_becomes_a_question():
     ["```json\n{}\n```", "```\n{}\n```", "  {}\n", "<think>1/8 { } hm</think>\n{}", "<think></think>```json\n{}\n```"],
 )
 def test_thoughts_and_one_fence_come_off(around):
-    assert written(
-        around.replace("{}", question(), 1) if "{ }" not in around else around.replace("\n{}", "\n" + question())
-    )
+    before, _, behind = around.rpartition("{}")
+    assert isinstance(written(f"{before}{question()}{behind}"), Written)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,19 @@
+import json
+
 import pytest
 from made_rows import asked
 
-from synth.replies import CUT_OFF, FAILED, NOT_PARSED, REFUSED, ReplyError, is_refusal, object_schema, read_object
+from synth.replies import (
+    CUT_OFF,
+    FAILED,
+    NOT_PARSED,
+    REFUSED,
+    ReplyError,
+    is_refusal,
+    object_schema,
+    read_object,
+    restored_latex,
+)
 
 FIELDS = ("working", "answer")
 
@@ -13,6 +25,7 @@ FIELDS = ("working", "answer")
         ' \n{"answer": "A", "working": "w"}\n',
         '```json\n{"working": "w", "answer": "A"}\n```',
         '<think>is it {"answer": "B"}?</think>{"working": "w", "answer": "A"}',
+        'is it {"answer": "B"}?\n</think>\n{"working": "w", "answer": "A"}',
     ],
 )
 def test_an_object_is_read(text: str) -> None:
@@ -51,6 +64,7 @@ def test_failed_and_cut_off_answers_are_told_apart() -> None:
     whole = '{"working": "w", "answer": "A"}'
     for made, reason in (
         (asked("", finish_reason="error", error="timed out"), FAILED),
+        (asked("", finish_reason="error", error="the model refused: no"), REFUSED),
         (asked(whole, finish_reason="length"), CUT_OFF),
         (asked("<think>so 3 + 4"), CUT_OFF),
     ):
@@ -68,3 +82,21 @@ def test_a_schema_names_every_field_and_no_other() -> None:
     schema = object_schema(a={"type": "string"}, b={"type": "integer"})
     assert schema["required"] == ["a", "b"]
     assert schema["additionalProperties"] is False
+
+
+@pytest.mark.parametrize(
+    "text",
+    [r"\frac{1}{2}", r"2 \times 3", r"\beta", r"\rightarrow", r"\text{ cm}", r"x \neq 2", r"x \not\in", r"\theta"],
+)
+def test_latex_that_json_has_eaten_is_put_back(text: str) -> None:
+    eaten = json.loads(f'"{text}"'.replace(r"\in", r"\\in"))
+    assert eaten != text
+    assert restored_latex(eaten) == text
+    assert restored_latex(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["Work out:\ni) 3 + 4\nii) 5", "Let\nu = 3", "Name\tApples\tTotal", "a\r\nb", "a\nnot b"]
+)
+def test_line_breaks_and_tabs_stay(text: str) -> None:
+    assert restored_latex(text) == text

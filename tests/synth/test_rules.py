@@ -98,6 +98,8 @@ def test_answers_are_compared_by_what_they_are_worth():
     assert answer_value(r"\( 0.50 \)") == Fraction(1, 2) == answer_value("0.5")
     assert answer_value(r"\( \frac{2}{4} \)") == answer_value("2/4") != answer_value("1/2")
     assert answer_value("Yes ") == answer_value("yes")
+    assert answer_value(r"\( \frac{1}{2} \)") == answer_value("0.5") and answer_value("-1/2") == answer_value("-0.5")
+    assert answer_value("1,5") != answer_value("15") and answer_value("12,000") == answer_value("12000")
 
 
 def test_words_that_speak_of_a_picture_are_found():
