@@ -15,7 +15,7 @@ from core.artifacts import folder_hash, read_manifest, write_manifest
 from core.models import locate_model
 from core.records import Misconception, Query, Ranking
 from eval.metrics import average_precisions, recalls
-from pipelines import train_reranker
+from pipelines import train_cross_reranker, train_reranker
 from pipelines.job import Job, fingerprints
 from pipelines.out_of_fold import OutOfFold, out_of_fold_candidates
 from pipelines.plan import Plan, make_plan
@@ -132,7 +132,7 @@ def test_the_epoch_is_chosen_on_the_held_out_part_where_patience_asks_for_it(
 ) -> None:
     run = zero_shot("reranker_training.patience=1", "reranker_training.epochs=3")
     scores = iter([0.5, 0.4, 0.9])
-    monkeypatch.setattr(train_reranker, "validation_score", lambda one: lambda reranker: next(scores))
+    monkeypatch.setattr(train_cross_reranker, "validation_score", lambda one: lambda reranker: next(scores))
     folder = trained_reranker(run, out_of_fold_candidates(run), tmp_path / "reranker", run.stages)
     assert list(scores) == [0.9]  # the second epoch was worse: there was no third
     manifest = read_manifest(folder)
@@ -169,7 +169,7 @@ def test_what_makes_it_train_again(
             folder=output_dir, epochs=1, best_epoch=1, best_score=None, losses=(1.0,), scores=(), groups=1
         )
 
-    monkeypatch.setattr(train_reranker, "train_cross_encoder", train)
+    monkeypatch.setattr(train_cross_reranker, "train_cross_encoder", train)
     for overrides in ((), (override,)):
         run = zero_shot(*overrides)
         trained_reranker(run, out_of_fold_candidates(run), tmp_path / "reranker", run.stages)
@@ -190,7 +190,7 @@ def test_every_setting_reaches_the_training(
         found.update(named)
         raise InterruptedError
 
-    monkeypatch.setattr(train_reranker, "train_cross_encoder", train)
+    monkeypatch.setattr(train_cross_reranker, "train_cross_encoder", train)
     settings = [f"reranker_training.{key}={json.dumps(value)}" for key, value in values.items()]
     run = zero_shot(*settings, "reranker_training.warmup_ratio=0.25", "reranker_training.precision=bf16")
     candidates = out_of_fold_candidates(run)
@@ -250,7 +250,7 @@ def test_candidates_that_are_not_out_of_fold_are_refused(zero_shot: Callable[...
 def test_bad_input_stops_it_before_any_cost(
     arguments: Callable[..., list[object]], invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(train_reranker, "train_cross_encoder", never_trained)
+    monkeypatch.setattr(train_cross_reranker, "train_cross_encoder", never_trained)
     monkeypatch.setattr("pipelines.recipe.train_retriever", never_trained)
     blocked = tmp_path / "file"
     blocked.write_text("", encoding="utf-8")
