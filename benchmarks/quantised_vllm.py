@@ -2,10 +2,11 @@
 
     python benchmarks/quantised_vllm.py --data ../shared/data/eedi --output runs/quantised-vllm.jsonl FOLDER...
 
-Needs a GPU (vLLM's CPU build has 4-bit kernels for AVX512 only). Each folder, in a process of its own: real listwise
-prompts are scored by vLLM and, through the dequantised weights in float32, by transformers; the labels' log-probs
-are compared. One JSON line a folder; the exit status is 1 where a difference is above --most. Where a checkpoint scales
-activations to 8 bits as well, the reference does so too, and the line tells the difference to plain weights beside it.
+Needs a GPU, or a CPU with AVX512 (vLLM's CPU build has 4-bit kernels for that only). Each folder, in a process of its
+own: real listwise prompts are scored by vLLM and, through the dequantised weights in float32, by transformers; the labels'
+log-probabilities are compared. One JSON line a folder, which also tells what the 16-bit type alone moves; the exit status
+is 1 where a difference is above --most. Where a checkpoint scales activations to 8 bits as well, the reference does so
+too, and the line tells the difference to plain weights beside it.
 """
 
 import argparse
@@ -45,7 +46,12 @@ def main() -> None:
     made.add_argument("--output", type=Path, required=True, help="JSON lines are appended here")
     made.add_argument("--queries", type=int, default=32, help="queries; each in both orders (default: %(default)s)")
     made.add_argument("--candidates", type=int, default=10)
-    made.add_argument("--dtype", default="float16", help="vLLM's: float16 keeps 3 bits more than bfloat16")
+    made.add_argument(
+        "--dtype",
+        choices=("float16", "bfloat16"),
+        default="float16",
+        help="vLLM's: float16 keeps 3 bits more than bfloat16",
+    )
     made.add_argument("--most", type=float, default=2e-2, help="largest difference, nat (default: %(default)s)")
     made.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = made.parse_args()
@@ -80,6 +86,10 @@ def compared(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         if scales_activations(quantization_config(folder) or {}):
             other, expected = expected, reference(plain, eight_bit_activations=True).score(ids, labels)
         weights_only.close()
+        # What the 16-bit type alone does to plain weights, without any 4-bit kernel.
+        floor = reference(plain, eight_bit_activations=False, dtype=options.dtype)
+        rounded = differences(expected if other is None else other, floor.score(ids, labels))
+        floor.close()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     longest = max(map(len, ids)) + 8
@@ -97,6 +107,7 @@ def compared(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "prompts": len(prompts),
         "tokens": sum(map(len, ids)),
         **differences(expected, found),
+        "dtype_alone": rounded,
         "weights_only": None if other is None else differences(other, found),
         "most": options.most,
         "vllm_dtype": options.dtype,
@@ -125,12 +136,12 @@ def real_prompts(data: Path, folder: Path, *, queries: int, candidates: int) -> 
     return prompts
 
 
-def reference(folder: Path, *, eight_bit_activations: bool) -> TransformersEngine:
-    """Open plain weights in float32; with `eight_bit_activations` inputs of linear layers are rounded a token."""
+def reference(folder: Path, *, eight_bit_activations: bool, dtype: str = "float32") -> TransformersEngine:
+    """Open plain weights in a type; with `eight_bit_activations` inputs of linear layers are rounded a token."""
     import torch
     from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype), local_files_only=True)
     model = model.to(resolve_device("auto"))
     if eight_bit_activations:
         for name, module in model.named_modules():

@@ -34,18 +34,22 @@ def main(path: Path) -> None:
     if not torch.cuda.is_available():
         _without_pinned_memory()
     model = _open(Path(job["model"]))
-    with Path(job["calibration"]).open(encoding="utf-8") as stream:
-        prompts = [json.loads(line)["token_ids"] for line in stream]
-    rows = Dataset.from_dict({"input_ids": prompts, "attention_mask": [[1] * len(ids) for ids in prompts]})
-    oneshot(
-        model=model,
-        dataset=None if job["method"] == "fp8" else rows,
-        recipe=_recipe(job),
-        max_seq_length=max(map(len, prompts)),
-        num_calibration_samples=len(prompts),
-        shuffle_calibration_samples=False,
-        pipeline="datafree" if job["method"] == "fp8" else "sequential",
-    )
+    recipe = _recipe(job)
+    if job["calibration"] is None:
+        oneshot(model=model, recipe=recipe, pipeline="datafree")
+    else:
+        with Path(job["calibration"]).open(encoding="utf-8") as stream:
+            prompts = [json.loads(line)["token_ids"] for line in stream]
+        rows = Dataset.from_dict({"input_ids": prompts, "attention_mask": [[1] * len(ids) for ids in prompts]})
+        oneshot(
+            model=model,
+            dataset=rows,
+            recipe=recipe,
+            max_seq_length=max(map(len, prompts)),
+            num_calibration_samples=len(prompts),
+            shuffle_calibration_samples=False,
+            pipeline="sequential",
+        )
     model.save_pretrained(job["output"], save_compressed=True)
 
 
