@@ -7,11 +7,11 @@ from typing import Any
 from listwise_inputs import read_work
 from lora_counts import matrices_of, padded_tokens, step_operations
 from lora_timing import Timed, padded, timed_steps
-from rerank.training_batches import training_batches
 
 from core.device import resolve_dtype
 from core.lora import PRESETS, open_trainable
 from core.tokenizer import load_tokenizer
+from core.training_batches import training_batches
 from rerank.lm_source import TaskSource
 from rerank.lm_step import LanguageModelStepper, micro_batches
 from rerank.lm_tasks import Task
