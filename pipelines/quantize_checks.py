@@ -140,7 +140,7 @@ def _check_fit(chosen: RerankerSettings, settings: Settings, work: Path) -> None
             logger.warning("warning: %s", warning)
     elif options.quantised_engine is None:
         logger.warning(
-            "warning: %s rounds activations while running, which dequantised weights do not show: the gate will see the "
+            "warning: %s rounds activations while running, which dequantised weights do not show: the gate sees the "
             "weights' loss alone; name an engine of kind vllm in quantization.quantised_engine",
             options.back_end,
         )
