@@ -138,6 +138,12 @@ def _check_fit(chosen: RerankerSettings, settings: Settings, work: Path) -> None
         )
         if warning and not told:
             logger.warning("warning: %s", warning)
+    elif options.quantised_engine is None:
+        logger.warning(
+            "warning: %s rounds activations while running, which dequantised weights do not show: the gate sees the "
+            "weights' loss alone; name an engine of kind vllm in quantization.quantised_engine",
+            options.back_end,
+        )
     on_gpu = torch.cuda.is_available()
     tokens = min(chosen.prompt.max_tokens, _TOKENS_BESIDE + _TOKENS_A_CANDIDATE * chosen.candidates)
     wanted = needs(

@@ -32,13 +32,14 @@ def test_a_model_that_fits_passes(tiny_lm: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "work").exists()
 
 
-def test_widths_of_each_gpus_part(tiny_lm: Path, tmp_path: Path) -> None:
+def test_widths_of_each_gpus_part(tiny_lm: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     chosen = RerankerSettings(kind="listwise", model=str(tiny_lm))
     options = ("quantization.back_end=rtn", "quantization.group_size=64", "quantization.tensor_parallel_size=2")
     found = faults(settings_of(*options), chosen, tmp_path)
     assert "o_proj: expected inputs that group_size 64 divides, got 32 on each of 2 GPUs" in found
     # 8-bit floats have a scale a row: no group has to fit.
     assert faults(settings_of(*options, "quantization.back_end=fp8"), chosen, tmp_path) == ""
+    assert "rounds activations while running" in caplog.text
 
 
 def test_memory_is_checked(tiny_lm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
