@@ -16,7 +16,7 @@ from pipelines.precisions import DTYPES
 from pipelines.stage_one_run import StageOneRun
 from pipelines.stage_two import reranker_candidate_text, reranker_query_text, reranker_texts_hash, resolve_reranker
 from pipelines.stages import Stages
-from pipelines.train_stage import fitted_on, warn_of_overlap
+from pipelines.train_stage import fitted_on, told_losses, warn_of_overlap
 from rerank.reranker import Reranker
 from rerank.train_cross_encoder import TrainedCrossEncoder, train_cross_encoder
 
@@ -163,11 +163,9 @@ def _train(
 
 
 def _log_training(result: TrainedCrossEncoder) -> None:
-    scores = ", ".join(f"{score:.4f}" for score in result.scores)
     logger.info(
-        "trained %d epochs over %d groups; losses %s%s",
+        "trained %d epochs over %d groups; losses %s",
         result.epochs,
         result.groups,
-        ", ".join(f"{loss:.4f}" for loss in result.losses),
-        f"; validation MAP@25 {scores}, epoch {result.best_epoch} kept" if scores else "",
+        told_losses(result.losses, result.scores, result.best_epoch),
     )

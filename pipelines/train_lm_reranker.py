@@ -29,7 +29,7 @@ from pipelines.precisions import DTYPES
 from pipelines.reranker_settings import Kind, RerankerSettings
 from pipelines.stage_one_run import StageOneRun
 from pipelines.stages import Stages
-from pipelines.train_stage import fitted_on, warn_of_overlap
+from pipelines.train_stage import fitted_on, told_losses, warn_of_overlap
 from rerank.lm_tasks import LmKind
 from rerank.processes import is_first_process, join_processes, launched_processes
 from rerank.prompts import Example, ListwisePrompter, PointwisePrompter
@@ -232,13 +232,11 @@ def _train(
 
 
 def _log_training(result: TrainedLanguageModel) -> None:
-    scores = ", ".join(f"{score:.4f}" for score in result.scores)
     logger.info(
-        "trained %d epochs over %d lists; losses %s%s; question cut in %d lists, teacher used in %d",
+        "trained %d epochs over %d lists; losses %s; question cut in %d lists, teacher used in %d",
         result.epochs,
         result.lists,
-        ", ".join(f"{loss:.4f}" for loss in result.losses),
-        f"; validation MAP@25 {scores}, epoch {result.best_epoch} kept" if scores else "",
+        told_losses(result.losses, result.scores, result.best_epoch),
         result.cut_prompts,
         result.taught,
     )

@@ -155,3 +155,10 @@ def own_manifest(model: LocalModel | None) -> dict[str, Any]:
         return (read_manifest(model.folder) if model is not None else None) or {}
     except InputError:
         return {}  # the folder's `manifest.json` is somebody else's, and so is the model
+
+
+def told_losses(losses: Sequence[float], scores: Sequence[float], best_epoch: int) -> str:
+    """Return what a reranker's training says at its end: each epoch's loss, each validation score, the epoch kept."""
+    lost = ", ".join(f"{loss:.4f}" for loss in losses)
+    told = ", ".join(f"{score:.4f}" for score in scores)
+    return f"{lost}; validation MAP@25 {told}, epoch {best_epoch} kept" if told else lost

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from decoder_toys import write_decoder
 
 from core.records import Misconception, Question
 from core.tables import (
@@ -261,33 +262,14 @@ def run_pipeline(
 @pytest.fixture(scope="session")
 def toy_decoder(tmp_path_factory: pytest.TempPathFactory, tiny_bank: tuple[Misconception, ...]) -> Path:
     """A bare Llama of two layers, 64 wide (NF4 works on blocks of 64), seeded random weights, the bank's words."""
-    import torch
-    from tokenizers import Tokenizer
-    from tokenizers.models import WordLevel
     from tokenizers.pre_tokenizers import Whitespace
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
     names = " ".join(entry.name for entry in tiny_bank).lower().split()
-    words = ["<|end|>", "<|pad|>", *dict.fromkeys(names), *map(str, range(100))]
-    backend = Tokenizer(WordLevel({w: n for n, w in enumerate(dict.fromkeys(words))}, unk_token="<|pad|>"))
-    backend.pre_tokenizer = Whitespace()
-    folder = tmp_path_factory.mktemp("decoder") / "base"
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|end|>", pad_token="<|pad|>")
-    tokenizer.chat_template = "what is {% for message in messages %}{{ message.content }}{% endfor %} top"
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(2)
-    config = LlamaConfig(
-        vocab_size=len(words),
-        hidden_size=64,
+    return write_decoder(
+        tmp_path_factory.mktemp("decoder") / "base",
+        [*names, *map(str, range(100))],
+        Whitespace(),
         intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
         max_position_embeddings=128,
         initializer_range=0.1,
-        bos_token_id=None,
-        eos_token_id=0,
-        pad_token_id=1,
     )
-    LlamaForCausalLM(config).save_pretrained(folder)
-    return folder

@@ -15,7 +15,7 @@ from core.records import Question
 from pipelines.job import Job, fingerprints
 from pipelines.loading import load_encoder
 from pipelines.stages import Stages
-from pipelines.train_stage import fitted_on, trained_retriever, training_manifest
+from pipelines.train_stage import fitted_on, told_losses, trained_retriever, training_manifest
 from retrieval.train import TrainingResult
 
 TinyJob = Callable[..., Job]
@@ -146,3 +146,8 @@ def test_members_that_were_finished_before_a_kill_are_not_trained_again(
     assert (tmp_path / "out" / "m.members" / "0" / "model.safetensors").is_file()
     trained_retriever(job, stages, "m", job.train[:20])
     assert trained == [0, 1, 1]
+
+
+def test_what_a_training_says_at_its_end() -> None:
+    assert told_losses([1.5, 0.25], [], 2) == "1.5000, 0.2500"
+    assert told_losses([1.5, 0.25], [0.3, 0.2], 1) == "1.5000, 0.2500; validation MAP@25 0.3000, 0.2000, epoch 1 kept"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from decoder_toys import write_decoder
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -57,32 +58,13 @@ def tiny(tiny_folder: Path) -> "Callable[[], SentenceTransformer]":
 @pytest.fixture(scope="session")
 def tiny_decoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A saved Llama of two layers, 64 wide (NF4 works on blocks of 64), with a tokenizer of the same words."""
-    import torch
-    from tokenizers import Tokenizer
-    from tokenizers.models import WordLevel
     from tokenizers.pre_tokenizers import WhitespaceSplit
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    folder = tmp_path_factory.mktemp("decoder") / "base"
-    words = ["<|end|>", "<|pad|>", *WORDS, *(str(number) for number in range(20))]
-    backend = Tokenizer(WordLevel({word: place for place, word in enumerate(words)}, unk_token="<|pad|>"))
-    backend.pre_tokenizer = WhitespaceSplit()
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|end|>", pad_token="<|pad|>")
-    tokenizer.chat_template = "what is {% for message in messages %}{{ message.content }}{% endfor %} top"
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(2)
-    config = LlamaConfig(
-        vocab_size=len(words),
-        hidden_size=64,
+    return write_decoder(
+        tmp_path_factory.mktemp("decoder") / "base",
+        [*WORDS, *(str(number) for number in range(20))],
+        WhitespaceSplit(),
         intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
         max_position_embeddings=64,
         initializer_range=0.2,
-        bos_token_id=None,
-        eos_token_id=0,
-        pad_token_id=1,
     )
-    LlamaForCausalLM(config).save_pretrained(folder)
-    return folder
