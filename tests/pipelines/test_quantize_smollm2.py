@@ -120,7 +120,7 @@ def test_adapter_merge_quantise_dequantise_gate(quantized: Invoke, tell: Callabl
     tell(f"QLoRA losses: {losses}")
     assert losses[0] > losses[1] > losses[2]
 
-    # Plain rounding of a model that took three steps; what a gate accepts and refuses is test_quantize_reranker.py's matter.
+    # A model that took three steps, plainly rounded; what a gate refuses is test_quantize_reranker.py's matter.
     open_gate = ["--set", "quantization.agreement=0", "--set", "quantization.map_delta=-1"]
     done = quantized("--adapter", adapter, "--back-end", "rtn", "--output", tmp_path / "made", *open_gate)
     assert done.returncode == 0, done.stderr
