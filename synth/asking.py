@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
@@ -105,12 +105,17 @@ class Asker:
         told = [request.task, request.row, request.prompt_hash, request.max_tokens, request.temperature, request.seed]
         return content_hash([*told, request.schema, self._model, self._revision])
 
-    def ask(self, requests: Sequence[Request]) -> list[Asked]:
+    def known(self, request: Request) -> Asked | None:
+        """Return what the ledger has on a request; None where it was never asked."""
+        return self._ledger.get(self.key(request))
+
+    def ask(self, requests: Sequence[Request], *, leave: Collection[str] = ()) -> list[Asked]:
         """Return an answer to each request, in order; one with an error where it failed.
 
         Args:
             requests: Put those that share a beginning next to each other. Equal ones are asked once. Batches are made
                 of neighbours that share max_tokens, temperature, seed and schema.
+            leave: Keys of requests that failed in an earlier run and are not asked again.
 
         Raises:
             AskingError: `STOP_AFTER` requests in a row failed; they are in the ledger with their errors.
@@ -121,7 +126,7 @@ class Asker:
         waiting: dict[str, Request] = {}
         for key, request in zip(keys, requests, strict=True):
             known = self._ledger.get(key)
-            if known is None or known.error is not None:
+            if known is None or (known.error is not None and key not in leave):
                 waiting[key] = request
         self.reused += len(set(keys) - set(waiting) - self.used)
         self.used.update(keys)

@@ -117,13 +117,31 @@ class RowWriter:
             What became of each slot, in order.
         """
         built = [self.prompt(slot, attempt) for slot in slots]
-        asked = asker.ask([self._request(slot, attempt, one) for slot, one in zip(slots, built, strict=True)])
+        requests = [self._request(slot, attempt, one) for slot, one in zip(slots, built, strict=True)]
+        made_up_for = {
+            asker.key(request)
+            for slot, request in zip(slots, requests, strict=True)
+            if self._made_up_for(slot, attempt, request, asker)
+        }
+        asked = asker.ask(requests, leave=made_up_for)
         outcomes = [
             self._outcome(slot, attempt, one, answer) for slot, one, answer in zip(slots, built, asked, strict=True)
         ]
         rows = [outcome.row for outcome in outcomes if outcome.row is not None]
         checked = {found.row.key: found for found in run_checks(rows, kept, checks)}
         return [outcome.with_checks(checked[outcome.key]) if outcome.row else outcome for outcome in outcomes]
+
+    def _made_up_for(self, slot: Slot, attempt: int, request: Request, asker: Asker) -> bool:
+        """Say whether a request failed in an earlier run and the attempt after it brought a row.
+
+        Asked again it might bring another row in that one's place, and a rerun would change what it made.
+        """
+        known = asker.known(request)
+        if known is None or known.error is None or attempt + 1 >= slot.attempts:
+            return False
+        built = self.prompt(slot, attempt + 1)
+        later = asker.known(self._request(slot, attempt + 1, built))
+        return later is not None and self._outcome(slot, attempt + 1, built, later).row is not None
 
     def _request(self, slot: Slot, attempt: int, built: Built) -> Request:
         sampling = self._sampling

@@ -1,6 +1,6 @@
 import pytest
 from made_rows import BANK, made_question
-from scripted_writer import ScriptedWriter, failed, made, question
+from scripted_writer import ScriptedWriter, failed, in_turn, made, question
 
 from core.fingerprint import fingerprint
 from synth import parsing, rules
@@ -146,6 +146,18 @@ def test_a_second_run_asks_nothing_and_ends_the_same(ledger):
     first, model = run(ledger, lambda _: next(texts), slots=slots)
     again, idle = run(ledger, lambda _: "must not be asked", slots=slots)
     assert model.asked and not idle.asked and again == first
+
+
+def test_a_request_that_failed_is_not_asked_again_where_the_next_attempt_brought_a_row(ledger):
+    first, _ = run(ledger, in_turn(failed("HTTP 500"), question(1)).answer, attempts=3)
+    assert [(o.key, o.accepted) for o in first] == [("m1-0-0", False), ("m1-0-1", True)]
+    again, model = run(ledger, lambda _: question(7), attempts=3)
+    assert not model.asked and [(o.key, o.row) for o in again] == [(o.key, o.row) for o in first]
+    # Where the next attempt brought nothing, the failed one has its second chance.
+    other = [Slot(misconception_id=2, number=0, attempts=2)]
+    run(ledger, in_turn(failed("HTTP 500"), "not JSON").answer, slots=other)
+    found, model = run(ledger, lambda _: question(3), slots=other)
+    assert len(model.asked) == 1 and [(o.key, o.accepted) for o in found] == [("m2-0-0", True)]
 
 
 def test_without_examples_or_schema(ledger):
