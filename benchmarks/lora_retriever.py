@@ -10,7 +10,7 @@ from typing import Any
 
 from listwise_inputs import read_work
 from lora_counts import matrices_of, padded_tokens, step_operations
-from lora_timing import Timed, padded, synchronise, timed_steps
+from lora_timing import Timed, loading_by_hand, padded, synchronise, timed_steps
 
 from core.device import resolve_dtype
 from core.lora import PRESETS
@@ -213,16 +213,9 @@ class RetrieverSteps:
     def _open_by_hand(self) -> Any:  # noqa: ANN401
         import torch
         from peft import LoraConfig, get_peft_model
-        from transformers import AutoModel, BitsAndBytesConfig
+        from transformers import AutoModel
 
-        options: dict[str, Any] = {"dtype": self.dtype, "device_map": {"": self.processes.device}}
-        if self.options.method == "qlora":
-            options["quantization_config"] = BitsAndBytesConfig(
-                load_in_4bit=True,
-                bnb_4bit_quant_type="nf4",
-                bnb_4bit_use_double_quant=True,
-                bnb_4bit_compute_dtype=self.dtype,
-            )
+        options = loading_by_hand(self.options.method, dtype=self.dtype, device=self.processes.device)
         model = AutoModel.from_pretrained(str(self.folder), **options)
         model.requires_grad_(False)
         model.config.use_cache = False

@@ -72,3 +72,18 @@ def padded(prompts: Sequence[Sequence[int]], device: str) -> tuple[Any, Any, Any
     lengths = torch.tensor([len(prompt) for prompt in prompts])
     mask = (torch.arange(ids.shape[1]) < lengths[:, None]).long()
     return ids.to(device), mask.to(device), (lengths - 1).to(device)
+
+
+def loading_by_hand(method: str, *, dtype: Any, device: str) -> dict[str, Any]:  # noqa: ANN401 - a torch dtype
+    """Return what `from_pretrained` is told in the loops written by hand, which use nothing of the product."""
+    from transformers import BitsAndBytesConfig
+
+    options: dict[str, Any] = {"dtype": dtype, "device_map": {"": device}}
+    if method == "qlora":
+        options["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=dtype,
+        )
+    return options

@@ -2,12 +2,11 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
 from core.chat_writer import DECLINED, Chat
 from core.errors import ModelError
-from core.http_json import HttpError, JsonClient
+from core.http_json import HttpError, JsonClient, answers_in_order
 from core.language_model import Generation
 from core.tokenizer import Tokenizer
 
@@ -98,14 +97,7 @@ class EndpointChatWriter:
         """See `core.chat_writer.ChatWriter.write`."""
         settings: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed}
         settings |= self._guided(schema)
-        if not chats:
-            return []
-        with ThreadPoolExecutor(max_workers=min(self._concurrency, len(chats))) as pool:
-            waiting = [pool.submit(self._one, chat, settings) for chat in chats]
-            try:
-                return [future.result() for future in waiting]
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+        return answers_in_order(lambda chat: self._one(chat, settings), chats, concurrency=self._concurrency)
 
     def count_tokens(self, text: str) -> int:
         """Return a text's tokens: exactly where a tokenizer was handed in, else an estimate from above."""

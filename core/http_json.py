@@ -1,12 +1,17 @@
 """JSON over HTTP: pooled connections, bounded retries with jittered back-off."""
 
 import json
-from typing import Any
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import urllib3
 from urllib3.util import Retry, Timeout
 
 from core.errors import ConfigError
+
+S = TypeVar("S")
+T = TypeVar("T")
 
 RETRY_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 LONGEST_WAIT = 60.0
@@ -108,3 +113,19 @@ class JsonClient:
         if not isinstance(value, dict):
             raise HttpError(f"{method} {url}: expected a JSON object, got {text[:200]!r}", status=200)
         return value
+
+
+def answers_in_order(one: Callable[[S], T], items: Iterable[S], *, concurrency: int) -> list[T]:
+    """Return what `one` makes of each item, in order, so many at a time; after a failure none is begun any more.
+
+    Args:
+        one: Called from several threads.
+        items: What it is called with.
+        concurrency: Calls at a time, at least 1.
+    """
+    with ThreadPoolExecutor(max_workers=concurrency) as pool:
+        waiting = [pool.submit(one, item) for item in items]
+        try:
+            return [future.result() for future in waiting]
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)

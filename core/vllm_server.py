@@ -4,12 +4,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Literal, TypeVar
 
 from core.errors import ModelError
-from core.http_json import HttpError, JsonClient
+from core.http_json import HttpError, JsonClient, answers_in_order
 from core.language_model import (
     EngineStats,
     Generation,
@@ -182,13 +181,9 @@ class VllmServer:
         return self._each(len(prompts), one)
 
     def _each(self, count: int, one: Callable[[int], T]) -> list[T]:
-        """Run requests with bounded concurrency, in order; after a failure none is begun any more."""
-        with self._clock(), ThreadPoolExecutor(max_workers=self._concurrency) as pool:
-            waiting = [pool.submit(one, number) for number in range(count)]
-            try:
-                return [future.result() for future in waiting]
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+        """Run timed requests, so many in flight."""
+        with self._clock():
+            return answers_in_order(one, range(count), concurrency=self._concurrency)
 
     @contextmanager
     def _clock(self) -> Iterator[None]:

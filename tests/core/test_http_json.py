@@ -1,10 +1,12 @@
+import threading
+import time
 from types import SimpleNamespace
 
 import pytest
 from fake_vllm import FakeVllm, serving
 
 from core.errors import ConfigError
-from core.http_json import LONGEST_WAIT, HttpError, JsonClient, _PatientRetry
+from core.http_json import LONGEST_WAIT, HttpError, JsonClient, _PatientRetry, answers_in_order
 
 
 def test_json_goes_there_and_back():
@@ -57,3 +59,33 @@ def test_a_server_cannot_make_us_wait_for_ever():
     assert waits({"Retry-After": "86400"}) == LONGEST_WAIT
     assert waits({"Retry-After": "2"}) == 2
     assert waits({}) is None
+
+
+def test_answers_come_in_order_with_so_many_calls_at_a_time():
+    lock, running, most = threading.Lock(), [0], [0]
+
+    def one(item):
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        time.sleep(0.02 * (4 - item % 4))
+        with lock:
+            running[0] -= 1
+        return item * item
+
+    assert answers_in_order(one, range(12), concurrency=3) == [item * item for item in range(12)]
+    assert most[0] == 3
+    assert answers_in_order(one, [], concurrency=3) == []
+
+
+def test_after_a_failure_no_call_is_begun():
+    begun = []
+
+    def one(item):
+        begun.append(item)
+        time.sleep(0.02)
+        raise HttpError("gone", status=None)
+
+    with pytest.raises(HttpError, match="gone"):
+        answers_in_order(one, range(50), concurrency=2)
+    assert len(begun) < 50
