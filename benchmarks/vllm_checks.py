@@ -67,9 +67,8 @@ def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
 def main() -> None:
     options = read_options()
     if options.child:
-        line = checked(options, options.child)
-        _append(options.output, line)
-        sys.exit(0 if line["passed"] else 1)
+        _own_line(options.output, options.child).write_text(json.dumps(checked(options, options.child)))
+        return
     options.output.parent.mkdir(parents=True, exist_ok=True)
     passed = [_in_a_process(options, name) for name in options.checks or CHECKS]
     sys.exit(0 if all(passed) else 1)
@@ -77,33 +76,41 @@ def main() -> None:
 
 def _in_a_process(options: argparse.Namespace, name: str) -> bool:
     """Run a check as the leader of a process group, all of which ends with it; return whether it passed."""
-    log = options.output.with_name(f"{options.output.name}.{name}.log")
-    lines = _lines(options.output)
+    log, own = options.output.with_name(f"{options.output.name}.{name}.log"), _own_line(options.output, name)
+    own.unlink(missing_ok=True)
     began = time.perf_counter()
     environment = dict(os.environ)
     if not options.tf32:
         environment["TRITON_F32_DEFAULT"] = "ieee"
+    why = f"cut off after {options.limit:g} seconds"
     with log.open("w", encoding="utf-8") as told:
         command = [sys.executable, __file__, *sys.argv[1:], "--child", name]
         process = subprocess.Popen(command, stdout=told, stderr=told, env=environment, start_new_session=True)
-        cut = False
         try:
-            process.wait(options.limit)
+            why = f"exit status {process.wait(options.limit)}"
         except subprocess.TimeoutExpired:
-            cut = True
+            pass
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-    if _lines(options.output) == lines:  # it ended without telling
+    if own.is_file():
+        line = json.loads(own.read_text(encoding="utf-8"))
+        own.unlink()
+    else:
         end = log.read_text(encoding="utf-8", errors="replace")[-2000:]
-        why = f"cut off after {options.limit:g} seconds" if cut else f"exit status {process.returncode}"
-        _append(options.output, {"check": name, "passed": False, "error": why, "messages": end})
-    line = json.loads(options.output.read_text(encoding="utf-8").splitlines()[-1])
-    told_line = {**line, "wall_seconds": round(time.perf_counter() - began, 1)}
-    sys.stdout.write(json.dumps(told_line) + "\n")
+        line = {"check": name, "passed": False, "error": why, "messages": end}
+    line["wall_seconds"] = round(time.perf_counter() - began, 1)
+    with options.output.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(line, sort_keys=True) + "\n")
+    sys.stdout.write(json.dumps(line, sort_keys=True) + "\n")
     sys.stdout.flush()
     return bool(line["passed"])
+
+
+def _own_line(output: Path, name: str) -> Path:
+    """Return where a check's process leaves its line: several checks may run side by side."""
+    return output.with_name(f"{output.name}.{name}.line")
 
 
 def checked(options: argparse.Namespace, name: str) -> dict[str, Any]:
@@ -147,15 +154,6 @@ def checked(options: argparse.Namespace, name: str) -> dict[str, Any]:
         "peft": _version("peft"),
         **made_by(),
     }
-
-
-def _append(path: Path, line: dict[str, Any]) -> None:
-    with path.open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(line, sort_keys=True) + "\n")
-
-
-def _lines(path: Path) -> int:
-    return len(path.read_text(encoding="utf-8").splitlines()) if path.is_file() else 0
 
 
 def _version(package: str) -> str | None:
