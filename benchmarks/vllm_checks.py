@@ -116,13 +116,15 @@ def _own_line(output: Path, name: str) -> Path:
 def checked(options: argparse.Namespace, name: str) -> dict[str, Any]:
     """Run a check here and return its line."""
     import torch
-    import vllm_check_parts as parts
+    import vllm_check_scores as scores
+    from vllm_check_setting import Setting
+    from vllm_check_texts import check_generate
 
     from core.artifacts import made_by
     from core.models import locate_model
 
     on_gpu = torch.cuda.is_available()
-    setting = parts.Setting(
+    setting = Setting(
         data=options.data,
         model=locate_model(options.lm),
         prompts=options.prompts,
@@ -139,7 +141,8 @@ def checked(options: argparse.Namespace, name: str) -> dict[str, Any]:
         seconds=options.limit,
     )
     began = time.perf_counter()
-    numbers = getattr(parts, f"check_{name}")(setting)
+    found = {"workers": scores.check_workers, "server": scores.check_server, "adapters": scores.check_adapters}
+    numbers = {**found, "generate": check_generate}[name](setting)
     return {
         "check": name,
         "model": setting.model.name,

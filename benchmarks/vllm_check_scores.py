@@ -1,32 +1,26 @@
-"""What `vllm_checks.py` checks: each function returns the numbers of one check, `passed` among them."""
+"""Checks of scores: worker processes, HTTP servers, averaged adapters; each returns its numbers and `passed`."""
 
-import gc
 import json
 import re
 import shlex
 import statistics
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
-from quantised_vllm import differences, real_prompts
+from quantised_vllm import differences
+from vllm_check_setting import LONGEST, Setting, by_transformers, scored
 from vllm_serving import vllm_serving
 
 from core.adapter_average import average_adapters
-from core.chat_writer import TokenChatWriter
-from core.device import Dtype
+from core.device import resolve_device
 from core.engine_process import Engine
 from core.errors import ModelError
-from core.language_model import LabelScores, TokenIds
-from core.models import LocalModel
-from core.records import Query, queries_of
-from core.tables import read_questions
-from core.tokenizer import ChatPart, load_tokenizer
+from core.language_model import TokenIds
 from core.transformers_engine import TransformersEngine
 from core.vllm_engine import VllmEngine
 from core.vllm_options import VllmOptions
@@ -35,102 +29,10 @@ from core.vllm_server import VllmServer
 from core.vllm_workers import WorkerPool
 from pipelines.engine_settings import EngineSettings
 from pipelines.engines import open_engine, vllm_options
-from synth.asking import Asker
-from synth.hint_parsing import HintLimits
-from synth.hint_prompt import default_prompt
-from synth.hints import HintSampling, HintWriter
-from synth.ledger import Ledger
 
-LONGEST = 2048
 RANK = 8
 MOVES = 0.05
-"""Nat: adapters that change no label by more than this would prove nothing."""
-SCHEMA: Mapping[str, Any] = {
-    "type": "object",
-    "properties": {
-        "wrong": {"type": "boolean"},
-        "grade": {"type": "integer", "enum": [1, 2, 3, 4, 5]},
-        "topic": {"type": "string", "maxLength": 40},
-    },
-    "required": ["wrong", "grade", "topic"],
-    "additionalProperties": False,
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Setting:
-    """What all checks read.
-
-    Attributes:
-        data: Folder of the real CSVs.
-        model: The language model.
-        prompts: How many real prompts are scored, both orders of a query each.
-        candidates: In each prompt.
-        timed: Prompts that the speed of workers is taken from; 0: the scored ones.
-        repeats: How often they are timed.
-        workers: Processes.
-        dtype: vLLM's, but for adapters.
-        adapter_dtype: vLLM's under an adapter: its GPU kernels for LoRA take 16 bits only.
-        most: Largest difference of a label's log-probability, nat, in `dtype`.
-        most_16bit: The same where vLLM computes in 16 bits; twice what that type alone moves is allowed too.
-        memory: vLLM's share of a GPU.
-        answers: Texts that are asked for under a schema.
-        seconds: How long a server may take to start.
-    """
-
-    data: Path
-    model: LocalModel
-    prompts: int
-    candidates: int
-    timed: int
-    repeats: int
-    workers: int
-    dtype: Dtype
-    adapter_dtype: Dtype
-    most: float
-    most_16bit: float
-    memory: float
-    answers: int
-    seconds: float
-
-    def prompts_and_labels(self, count: int) -> tuple[list[TokenIds], list[TokenIds]]:
-        """Return real listwise prompts and their labels, as token ids."""
-        built = real_prompts(self.data, self.model.folder, queries=max(1, count // 2), candidates=self.candidates)
-        return [made.token_ids for made in built], [made.label_ids for made in built]
-
-    def options(self, **changes: Any) -> VllmOptions:  # noqa: ANN401 - the fields of VllmOptions
-        """Return vLLM's options."""
-        made: dict[str, Any] = {"dtype": self.dtype, "enforce_eager": True, "max_model_len": LONGEST}
-        return VllmOptions(**{**made, "gpu_memory_utilization": self.memory, **changes})
-
-    def queries(self, count: int) -> list[Query]:
-        """Return real queries, evenly spread."""
-        found = queries_of(read_questions(self.data / "train.csv").questions, labelled_only=True)
-        return found[:: max(1, len(found) // count)][:count]
-
-
-def by_transformers(
-    folder: Path,
-    prompts: Sequence[TokenIds],
-    labels: Sequence[TokenIds],
-    *,
-    adapter: Path | None = None,
-    dtype: Dtype = "float32",
-) -> list[LabelScores]:
-    """Return the scores of a transformers forward pass, and free the GPU."""
-    return scored(TransformersEngine.load(folder, adapter=adapter, dtype=dtype), prompts, labels)
-
-
-def scored(engine: TransformersEngine, prompts: Sequence[TokenIds], labels: Sequence[TokenIds]) -> list[LabelScores]:
-    """Score, let the model go and free the GPU for vLLM."""
-    import torch
-
-    found = engine.score(prompts, labels)
-    engine.close()
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    return found
+"""Nat, on average: adapters that move the labels by less would prove nothing."""
 
 
 def check_workers(setting: Setting) -> dict[str, Any]:
@@ -332,8 +234,6 @@ def with_mean_of_deltas(model: Path, adapters: Sequence[Path]) -> Any:  # noqa: 
     from safetensors.torch import load_file
     from transformers import AutoModelForCausalLM
 
-    from core.device import resolve_device
-
     made = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32, local_files_only=True)
     with torch.no_grad():
         for folder in adapters:
@@ -345,71 +245,3 @@ def with_mean_of_deltas(model: Path, adapters: Sequence[Path]) -> Any:  # noqa: 
                     module = name.removeprefix("base_model.model.").removesuffix(".lora_A.weight")
                     made.get_submodule(module).weight += delta / len(adapters)
     return made.to(resolve_device("auto"))
-
-
-def check_generate(setting: Setting) -> dict[str, Any]:
-    """Texts under a JSON schema, all of which parse, and hints written through the product's own writer."""
-    tokenizer = load_tokenizer(setting.model.folder)
-    queries = setting.queries(setting.answers)
-    asked = [
-        f"Question: {query.question.text}\nA student answered {query.wrong_answer}. Reply with a JSON object: wrong "
-        "(is the answer wrong), grade (1 to 5, how hard the question is), topic."
-        for query in queries
-    ]
-    prompts = [tokenizer.render_chat([ChatPart(role="user", content=text)], generation_prompt=True) for text in asked]
-    engine = VllmEngine.open(setting.model.folder, setting.options())
-    began = time.perf_counter()
-    made = engine.generate(prompts, max_tokens=96, schema=SCHEMA)
-    seconds = time.perf_counter() - began
-    good = [one for one in made if one.error is None and follows(one.text)]
-    with tempfile.TemporaryDirectory() as holder:
-        ledger = Ledger(Path(holder) / "requests.jsonl")
-        asker = Asker(
-            TokenChatWriter(engine, tokenizer),
-            ledger,
-            engine="vllm",
-            model=setting.model.name,
-            revision=setting.model.revision,
-            batch=8,
-        )
-        writer = HintWriter(
-            asker,
-            ledger,
-            prompt=default_prompt("json"),
-            form="json",
-            sampling=HintSampling(max_tokens=400),
-            limits=HintLimits(),
-        )
-        hints = writer.write(queries[:4])
-        ledger.close()
-    engine.close()
-    return {
-        "answers": len(made),
-        "parsed": len(good),
-        "example": made[0].text,
-        "errors": sorted({one.error for one in made if one.error}),
-        "finish_reasons": sorted({one.finish_reason for one in made}),
-        "output_tokens": sum(one.output_tokens for one in made),
-        "seconds": seconds,
-        "hints_asked": len(queries[:4]),
-        "hints_written": len(hints.hints),
-        "hint_example": next((one.hint.hint for one in hints.hints.values()), None),
-        "hint_rejections": dict(hints.rejections),
-        "passed": len(good) == len(made) > 0 and len(hints.hints) > 0,
-    }
-
-
-def follows(text: str) -> bool:
-    """Say whether a text is JSON that `SCHEMA` allows."""
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return False
-    return (
-        isinstance(found, dict)
-        and sorted(found) == sorted(SCHEMA["properties"])
-        and isinstance(found["wrong"], bool)
-        and found["grade"] in (1, 2, 3, 4, 5)
-        and isinstance(found["topic"], str)
-        and len(found["topic"]) <= 40
-    )
