@@ -6,10 +6,10 @@
 # on a GPU. LIMIT: seconds a process. EXTRA: further options of every run. ROWS: labelled answers of each entry.
 set -u
 DATA=${DATA:-../shared/data/eedi} MODEL=${MODEL:-bundled:all-MiniLM-L6-v2} RESULTS=${RESULTS:-runs/synthetic_gpu} LIMIT=${LIMIT:-900}
-GPUS=${GPUS:-1} PER_GPU=${PER_GPU:-5} EPOCHS=${EPOCHS:-8} ROWS=${ROWS:-8} PYTHON=${PYTHON:-python3} CONFIG=${CONFIG:-gpu} EXTRA=${EXTRA:-}
+GPUS=${GPUS:-1} FIRST_GPU=${FIRST_GPU:-0} PER_GPU=${PER_GPU:-5} EPOCHS=${EPOCHS:-8} ROWS=${ROWS:-8} PYTHON=${PYTHON:-python3} CONFIG=${CONFIG:-gpu} EXTRA=${EXTRA:-}
 VARIANTS=${VARIANTS:-mixed mixed-half unseen unseen-half first neighbours} FOLDS_VARIANT=${FOLDS_VARIANT:-unseen-half}
 export OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false PYTHONUNBUFFERED=1 PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True
-export DATA MODEL RESULTS LIMIT GPUS EPOCHS PYTHON CONFIG EXTRA
+export DATA MODEL RESULTS LIMIT GPUS FIRST_GPU EPOCHS PYTHON CONFIG EXTRA
 mkdir -p "$RESULTS"
 
 options() { # VARIANT
@@ -27,7 +27,7 @@ ablate() { # SLOT NAME VARIANT OPTION… ; tried twice: a training goes on from 
     local slot=$1 name=$2 variant=$3; shift 3
     for _ in 1 2; do
         # shellcheck disable=SC2046,SC2086
-        CUDA_VISIBLE_DEVICES=$((slot % GPUS)) timeout "$LIMIT" "$PYTHON" pipelines/ablate_synthetic.py --train "$DATA/train.csv" \
+        CUDA_VISIBLE_DEVICES=$((FIRST_GPU + slot % GPUS)) timeout "$LIMIT" "$PYTHON" pipelines/ablate_synthetic.py --train "$DATA/train.csv" \
             --misconceptions "$DATA/misconception_mapping.csv" --procedural "$RESULTS/made" --output "$RESULTS/$name" \
             --config "pipelines/configs/$CONFIG.toml" --set "retriever.model=$MODEL" --set threads=1 --set zero_shot=false \
             --set "training.epochs=$EPOCHS" --set training.refit=false $(options "$variant") $EXTRA "$@" \
