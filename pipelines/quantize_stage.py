@@ -110,7 +110,7 @@ class QuantizeRun:
         """Return the file of calibration prompts; None where the back end reads none."""
         if not self.facts.calibrates:
             return None
-        queries, candidates = self._calibration_lists()
+        queries, candidates = self._calibration_lists
         asked = [[query.key, ranking.ids.tolist()] for query, ranking in zip(queries, candidates, strict=True)]
         made_from = {
             "artifact": "calibration prompts",
@@ -223,6 +223,7 @@ class QuantizeRun:
             return None
         return environment_python(environments_folder(self.settings), self.facts.environment)
 
+    @cached_property
     def _calibration_lists(self) -> tuple[list[Query], list[Ranking]]:
         """Return labelled training queries with candidates found by a retriever that never saw them."""
         if self._own is None:
