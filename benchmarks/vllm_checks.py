@@ -98,7 +98,7 @@ def _in_a_process(options: argparse.Namespace, name: str) -> bool:
         line = json.loads(own.read_text(encoding="utf-8"))
         own.unlink()
     else:
-        end = log.read_text(encoding="utf-8", errors="replace")[-2000:]
+        end = log.read_text(encoding="utf-8", errors="replace")[-4000:]
         line = {"check": name, "passed": False, "error": why, "messages": end}
     line["wall_seconds"] = round(time.perf_counter() - began, 1)
     with options.output.open("a", encoding="utf-8") as stream:
@@ -138,7 +138,7 @@ def checked(options: argparse.Namespace, name: str) -> dict[str, Any]:
         most_16bit=options.most_16bit,
         memory=options.memory,
         answers=options.answers,
-        seconds=options.limit,
+        seconds=options.limit / 2,
     )
     began = time.perf_counter()
     found = {"workers": scores.check_workers, "server": scores.check_server, "adapters": scores.check_adapters}
