@@ -70,6 +70,7 @@ def main() -> None:
         _own_line(options.output, options.child).write_text(json.dumps(checked(options, options.child)))
         return
     options.output.parent.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a check's processes end with this one
     passed = [_in_a_process(options, name) for name in options.checks or CHECKS]
     sys.exit(0 if all(passed) else 1)
 
@@ -85,7 +86,7 @@ def _in_a_process(options: argparse.Namespace, name: str) -> bool:
     why = f"cut off after {options.limit:g} seconds"
     with log.open("w", encoding="utf-8") as told:
         command = [sys.executable, __file__, *sys.argv[1:], "--child", name]
-        process = subprocess.Popen(command, stdout=told, stderr=told, env=environment, start_new_session=True)
+        process = subprocess.Popen(command, stdout=told, stderr=told, env=environment, process_group=0)
         try:
             why = f"exit status {process.wait(options.limit)}"
         except subprocess.TimeoutExpired:
