@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from core.errors import InputError, UserError
-from core.records import Query
+from core.records import Query, queries_of
 from pipelines.describe_stage import description_prompts
 from pipelines.job import Job
 from pipelines.lm_reranker import table_prompter
@@ -12,6 +12,7 @@ from pipelines.lm_training_table import language_model_table, list_sizes
 from pipelines.open_reranker import parts_of
 from pipelines.plan import split_training
 from pipelines.reranker_settings import Kind, RerankerSettings
+from pipelines.synthetic_rows import synthetic_rows
 from rerank.prompts import ListwisePrompter
 
 
@@ -40,7 +41,10 @@ def check_training_lengths(job: Job, kind: Kind) -> None:
         InputError: A prompt could be longer than `prompt.max_tokens`.
     """
     chosen = language_model_table(kind, job.settings)
-    fit = job.queries(split_training(job.train, job.settings.split).train, labelled_only=True)
+    fitted = split_training(job.train, job.settings.split).train
+    fit = job.queries(fitted, labelled_only=True)
+    if job.synthetic:
+        fit += queries_of(synthetic_rows(job, fitted), labelled_only=True)
     prompter = table_prompter(job, chosen)
     capacity = prompter.capacity if isinstance(prompter, ListwisePrompter) else None
     sizes, _ = list_sizes(job.settings.lm_training, kind, capacity)

@@ -133,7 +133,6 @@ def _job(options: argparse.Namespace) -> tuple[Job, LocalModel | None]:
 
     def check_base(settings: Settings) -> None:
         if options.kind in LANGUAGE_MODELS:
-            _check_mode(options, settings)
             return check_lm_training(options.kind, settings)
         if launched_processes() > 1:
             raise InputError(f"--kind {KIND}: trains in one process; start it without accelerate or torchrun")
@@ -151,11 +150,6 @@ def _job(options: argparse.Namespace) -> tuple[Job, LocalModel | None]:
     if options.kind in LANGUAGE_MODELS:
         check_training_lengths(job, options.kind)
     return job, found[0] if found else None
-
-
-def _check_mode(options: argparse.Namespace, settings: Settings) -> None:
-    if options.synthetic and settings.synthetic.mode == "first":
-        raise InputError(f"--kind {options.kind}: trains on real and made questions together; set synthetic.mode=mixed")
 
 
 if __name__ == "__main__":
