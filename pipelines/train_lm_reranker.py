@@ -15,7 +15,7 @@ from core.errors import InputError
 from core.language_model import TokenScorer
 from core.lora import PRESETS
 from core.models import LocalModel
-from core.records import Ranking
+from core.records import Ranking, queries_of
 from core.tables import read_rankings
 from core.tokenizer import load_tokenizer
 from pipelines.job import Job
@@ -24,6 +24,7 @@ from pipelines.lm_reranker import locate_language_model, open_language_model_rer
 from pipelines.lm_training_settings import LmTrainingSettings
 from pipelines.lm_training_table import language_model_table, list_sizes
 from pipelines.out_of_fold import OutOfFold
+from pipelines.plan import split_training
 from pipelines.precisions import DTYPES
 from pipelines.reranker_settings import Kind, RerankerSettings
 from pipelines.reranker_training import (
@@ -38,6 +39,7 @@ from pipelines.reranker_training import (
 )
 from pipelines.stage_one_run import StageOneRun
 from pipelines.stages import Stages
+from pipelines.synthetic_rows import synthetic_rows
 from pipelines.train_stage import fitted_on
 from rerank.lm_tasks import LmKind
 from rerank.processes import launched_processes, leave_processes
@@ -132,6 +134,25 @@ def _facts(
         "queries": content_hash([repr(query) for query in found.queries]),
         "processes": launched_processes(),
     }
+
+
+def check_teacher(job: Job) -> None:
+    """Refuse, before any cost, a teacher that was not asked about made rows which are trained on beside real ones.
+
+    Raises:
+        InputError: It lacks some; or its file cannot be read.
+    """
+    path, synthetic = job.settings.lm_training.teacher, job.settings.synthetic
+    if path is None or not job.synthetic or synthetic.mode == "first":
+        return
+    taught = {ranking.key for ranking in read_rankings(Path(path))}
+    fitted = split_training(job.train, job.settings.split).train
+    made = queries_of(synthetic_rows(job, fitted), labelled_only=True)
+    if missing := [query.key for query in made if query.key not in taught]:
+        raise InputError(
+            f"lm_training.teacher {path}: lacks {len(missing)} of {len(made)} made queries, for example {missing[0]}; "
+            "let the teacher score them too, or set synthetic.mode=first: then it teaches the real ones alone"
+        )
 
 
 def lm_validation_score(one: StageOneRun, chosen: RerankerSettings) -> Callable[[TokenScorer], float]:

@@ -29,7 +29,7 @@ from pipelines.stage_one_run import StageOneRun
 from pipelines.stage_two_run import StageTwoRun
 from pipelines.stages import Stages
 from pipelines.train_cross_reranker import KIND, trained_reranker
-from pipelines.train_lm_reranker import trained_language_model
+from pipelines.train_lm_reranker import check_teacher, trained_language_model
 from rerank.processes import is_first_process, launched_processes
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,8 @@ Train a reranker (stage 2) and write it to --output: a cross-encoder (`[reranker
 `[rerankers.NAME]` table, whose lines are printed at the end.
 
 Trains stage 1 first (or takes --retriever), and one more retriever a fold, so that the candidates which the reranker
-learns from were found by a model that never saw their question. A validation part is held out as `[split]` says: the
+learns from were found by a model that never saw their question. Made questions (--synthetic) are trained on together
+with real ones, or before them, as `[synthetic]` says. A validation part of real ones is held out as `[split]` says: the
 reranker is not fitted on it, and MAP@25 on it is shown at the end. Everything but the reranker is kept in --work, so
 that a second training starts from the same candidates. A run that was killed goes on."""
 
@@ -55,6 +56,7 @@ examples:
   python pipelines/end_to_end.py ... --reranker cross-encoder:models/reranker
   python pipelines/train_reranker.py --kind listwise --train train.csv --misconceptions bank.csv \\
       --output models/listwise --set lm_training.method=qlora --set lm_training.gradient_checkpointing=true
+  python pipelines/train_reranker.py --kind pointwise ... --synthetic runs/made --set synthetic.mode=first
   python pipelines/train_reranker.py --kind listwise ... --prepare   # then, on several GPUs:
   accelerate launch --num_processes 4 pipelines/train_reranker.py --kind listwise ..."""
 
@@ -148,6 +150,7 @@ def _job(options: argparse.Namespace) -> tuple[Job, LocalModel | None]:
 
     job = read_job(options, checks=(check_retriever, check_base, check_work), adjust=adjust)
     if options.kind in LANGUAGE_MODELS:
+        check_teacher(job)
         check_training_lengths(job, options.kind)
     return job, found[0] if found else None
 
