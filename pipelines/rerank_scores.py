@@ -227,6 +227,7 @@ class RerankScores:
         made_from: Mapping[str, Any],
         adaptive: AdaptivePolicy | None,
     ) -> list[Ranking]:
+        self.stage_one.encoders.close()  # a language model of some size fills the GPU
         reranker = self.reranker
         if adaptive is not None:
             folder = self._stages.folder

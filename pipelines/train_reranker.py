@@ -85,6 +85,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.prepare:
         sys.stdout.write(f"\nStages:\n{stages.summary()}\n\n{len(found.queries)} queries to train on are ready\n")
         return
+    one.encoders.close()  # the training needs the memory
     two, usage = _trained(one, found, options.kind, output, stages)
     if not is_first_process():
         return
