@@ -235,6 +235,7 @@ def test_an_ensemble_holds_one_model_at_a_time_and_ranks_as_one_that_holds_all(
     assert Counter(Watched.opened) == {names[0]: 3, names[1]: 2, names[2]: 2}  # 0 1 2, 2 0 1, 1 0 2
 
     Watched.opened.clear()
+    Watched.open_now.clear()
     again = runs(StageOne(job, model, tmp_path / "bank"))  # the bank's vectors are stored: queries alone
     assert Watched.most == 1 and len(Watched.opened) == 3 + 2
 
