@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from core.errors import InputError, UserError
-from core.records import Query
+from core.records import Query, queries_of
 from pipelines.describe_stage import description_prompts
 from pipelines.job import Job
 from pipelines.lm_reranker import table_prompter
@@ -40,12 +40,29 @@ def check_training_lengths(job: Job, kind: Kind) -> None:
         InputError: A prompt could be longer than `prompt.max_tokens`.
     """
     chosen = language_model_table(kind, job.settings)
-    fit = job.queries(split_training(job.train, job.settings.split).train, labelled_only=True)
     prompter = table_prompter(job, chosen)
     capacity = prompter.capacity if isinstance(prompter, ListwisePrompter) else None
     sizes, _ = list_sizes(job.settings.lm_training, kind, capacity)
     [(part, shown)] = _shown(job, chosen)
-    _require_room(job, part, [(fit, sizes[1]), (_held_out(job), shown)])
+    _require_room(job, part, [(_fitted(job), sizes[1]), (_held_out(job), shown)])
+
+
+def check_teaching_lengths(job: Job, chosen: RerankerSettings) -> None:
+    """Check the prompts of a teacher, for the queries that it is to rank; as `check_prompt_lengths`.
+
+    Raises:
+        InputError: A prompt could be longer than `prompt.max_tokens`; names every part that has such.
+    """
+    queries = [*_fitted(job), *queries_of([row.question for row in job.synthetic], labelled_only=True)]
+    faults: list[str] = []
+    for part, shown in _shown(job, chosen):
+        _tried(faults, partial(_require_room, job, part, [(queries, shown)]))
+    if faults:
+        raise InputError(faults)
+
+
+def _fitted(job: Job) -> list[Query]:
+    return job.queries(split_training(job.train, job.settings.split).train, labelled_only=True)
 
 
 def _held_out(job: Job) -> list[Query]:

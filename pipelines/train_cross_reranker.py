@@ -43,7 +43,7 @@ def trained_reranker(one: StageOneRun, found: OutOfFold, output: Path, stages: S
         found = found.part(slice(0, found.real))
     stops_early = job.settings.reranker_training.patience is not None
     seen_before = fitted_on(base)  # what the base has by heart, the reranker has too
-    warn_of_overlap(base, seen_before, fingerprints(one.plan.validation))
+    warn_of_overlap(base.name, seen_before, fingerprints(one.plan.validation))
     made_from: dict[str, Any] = {
         "artifact": "reranker",
         "kind": KIND,

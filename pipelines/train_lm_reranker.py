@@ -11,13 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from core.artifacts import content_hash, differing_keys, file_hash
-from core.errors import InputError
 from core.language_model import TokenScorer
 from core.lora import PRESETS
 from core.models import LocalModel
-from core.records import Ranking
 from core.stage_one_fusion import fuse_with_stage_one
-from core.tables import read_rankings
 from core.tokenizer import load_tokenizer
 from pipelines.job import Job, fingerprints
 from pipelines.lm_prompts import listwise_prompter, pointwise_prompter, prompt_template, prompts_hash
@@ -29,6 +26,7 @@ from pipelines.precisions import DTYPES
 from pipelines.reranker_settings import Kind, RerankerSettings
 from pipelines.stage_one_run import StageOneRun
 from pipelines.stages import Stages
+from pipelines.teachers import read_teacher, taught_by, warn_of_gaps
 from pipelines.train_stage import fitted_on, told_losses, warn_of_overlap
 from rerank.lm_tasks import LmKind
 from rerank.processes import is_first_process, join_processes, launched_processes
@@ -63,8 +61,11 @@ def trained_language_model(
     chosen = language_model_table(kind, job.settings)
     found = _without_examples(found, prompt_template(job, chosen.prompt).examples)
     base = locate_language_model(chosen, job.settings)
-    seen_before = fitted_on(base)  # what the base has by heart, the reranker has too
-    warn_of_overlap(base, seen_before, fingerprints(one.plan.validation))
+    # What the base has by heart, the reranker has too; what its teacher has, it may have.
+    by_base, by_teacher = fitted_on(base), taught_by(training.teacher)
+    for name, seen in ((base.name, by_base), (f"the teacher of {training.teacher}", by_teacher)):
+        warn_of_overlap(name, seen, fingerprints(one.plan.validation))
+    seen_before = by_base | by_teacher
     if training.method == "qlora" and job.settings.engine(chosen.engine).quantization != "bitsandbytes":
         logger.warning(
             "warning: the adapter is trained on the 4-bit base, but engine '%s' measures it on another one; set its "
@@ -158,21 +159,6 @@ def _score_key(one: StageOneRun, chosen: RerankerSettings) -> str:
     return content_hash([one.job.settings.lm_training.score_weight, chosen.fusion, rows, asked, queries])
 
 
-def _teacher(job: Job, found: OutOfFold) -> list[Ranking] | None:
-    """Return the teacher's rankings in the order of the queries."""
-    path = job.settings.lm_training.teacher
-    if path is None:
-        return None
-    by_key = {ranking.key: ranking for ranking in read_rankings(Path(path))}
-    missing = [query.key for query in found.queries if query.key not in by_key]
-    if missing:
-        raise InputError(
-            f"lm_training.teacher {path}: lacks {len(missing)} of {len(found.queries)} queries to train on, "
-            f"for example {missing[0]}; let the teacher score these queries' out-of-fold candidates"
-        )
-    return [by_key[query.key] for query in found.queries]
-
-
 def _train(
     job: Job,
     chosen: RerankerSettings,
@@ -192,6 +178,9 @@ def _train(
     else:
         prompter = pointwise_prompter(job, chosen.prompt, tokenizer)
     sizes, window = list_sizes(training, chosen.kind, capacity)
+    teacher = read_teacher(training.teacher, found.queries)
+    if teacher is not None:
+        warn_of_gaps(teacher, found.candidates, window=window)
     preset = PRESETS[training.preset]
     return train_language_model(
         base.folder,
@@ -216,7 +205,7 @@ def _train(
         weight_decay=training.weight_decay,
         hint_dropout=training.hint_dropout,
         gradient_checkpointing=training.gradient_checkpointing,
-        teacher=_teacher(job, found),
+        teacher=teacher,
         teacher_weight=training.teacher_weight,
         teacher_temperature=training.teacher_temperature,
         provenance=found.provenance,

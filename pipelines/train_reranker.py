@@ -28,6 +28,7 @@ from pipelines.settings import Settings
 from pipelines.stage_one_run import StageOneRun
 from pipelines.stage_two_run import StageTwoRun
 from pipelines.stages import Stages
+from pipelines.teachers import check_teacher
 from pipelines.train_cross_reranker import KIND, trained_reranker
 from pipelines.train_lm_reranker import trained_language_model
 from rerank.processes import is_first_process, launched_processes
@@ -151,6 +152,7 @@ def _job(options: argparse.Namespace) -> tuple[Job, LocalModel | None]:
     job = read_job(options, checks=(check_retriever, check_base, check_work), adjust=adjust)
     if options.kind in LANGUAGE_MODELS:
         check_training_lengths(job, options.kind)
+        check_teacher(job)
     return job, found[0] if found else None
 
 
