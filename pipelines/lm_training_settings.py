@@ -54,7 +54,9 @@ class LmTrainingSettings(RerankerRecipe):
         False, description="Less memory, a third slower, the same gradient; may be switched on for a run that goes on."
     )
     teacher: str | None = Field(
-        None, description="Distillation: a parquet file of a teacher's rankings (log-probabilities) of these queries."
+        None,
+        description="Distillation: the parquet file of pipelines/teacher_rankings.py, a teacher's rankings "
+        "(log-probabilities) of these queries.",
     )
     teacher_weight: Share = Field(0.5, description="The teacher's share in the targets.")
     teacher_temperature: Annotated[float, Field(gt=0)] = 1.0

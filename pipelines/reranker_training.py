@@ -15,6 +15,7 @@ from pipelines.reranker_recipe import RerankerRecipe
 from pipelines.stage_one_run import StageOneRun
 from pipelines.stages import Stages
 from pipelines.synthetic_settings import SyntheticSettings
+from pipelines.teachers import taught_by
 from pipelines.train_stage import fitted_on, told_losses, warn_of_overlap
 from rerank.processes import is_first_process
 from rerank.reranker import Reranker
@@ -69,22 +70,27 @@ def rows_facts(
     }
 
 
-def result_facts(one: StageOneRun, base: LocalModel, found: OutOfFold, *, scored: str | None) -> dict[str, Any]:
-    """Return what a manifest says of the last stage alone, and warn where the base knows held-out questions.
+def result_facts(
+    one: StageOneRun, base: LocalModel, found: OutOfFold, *, scored: str | None, teacher: str | None = None
+) -> dict[str, Any]:
+    """Return what a manifest says of the last stage alone, and warn where base or teacher know held-out questions.
 
     Args:
         one: Stage 1: its fitted part is trained on.
         base: What training starts from; what it has by heart, the reranker has too.
         found: The rows.
         scored: What the validation score depends on, besides the model; None where no score chooses the epoch.
+        teacher: The file of a teacher's rankings; what it knows, the reranker may know.
     """
-    known, validation = fitted_on(base), fingerprints(one.plan.validation)
-    warn_of_overlap(base, known, validation)
+    by_base, by_teacher = fitted_on(base), taught_by(teacher)
+    validation = fingerprints(one.plan.validation)
+    for name, known in ((base.name, by_base), (f"the teacher of {teacher}", by_teacher)):
+        warn_of_overlap(name, known, validation)
     return {
         "artifact": "reranker",
         **({"weights": content_hash(found.weights)} if found.weights else {}),
         "scored": scored,
-        "fitted_on": sorted(known | set(fingerprints(one.plan.fit))),
+        "fitted_on": sorted(by_base | by_teacher | set(fingerprints(one.plan.fit))),
         "scored_on": validation if scored else [],
     }
 

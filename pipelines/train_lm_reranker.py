@@ -11,12 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from core.artifacts import content_hash, file_hash, folder_hash
-from core.errors import InputError
 from core.language_model import TokenScorer
 from core.lora import PRESETS
 from core.models import LocalModel
-from core.records import Ranking, queries_of
-from core.tables import read_rankings
 from core.tokenizer import load_tokenizer
 from pipelines.job import Job
 from pipelines.lm_prompts import listwise_prompter, pointwise_prompter, prompt_template, prompts_hash
@@ -24,7 +21,6 @@ from pipelines.lm_reranker import locate_language_model, open_language_model_rer
 from pipelines.lm_training_settings import LmTrainingSettings
 from pipelines.lm_training_table import language_model_table, list_sizes
 from pipelines.out_of_fold import OutOfFold
-from pipelines.plan import split_training
 from pipelines.precisions import DTYPES
 from pipelines.reranker_settings import Kind, RerankerSettings
 from pipelines.reranker_training import (
@@ -39,7 +35,7 @@ from pipelines.reranker_training import (
 )
 from pipelines.stage_one_run import StageOneRun
 from pipelines.stages import Stages
-from pipelines.synthetic_rows import synthetic_rows
+from pipelines.teachers import read_teacher, warn_of_gaps
 from pipelines.train_stage import fitted_on
 from rerank.lm_tasks import LmKind
 from rerank.processes import launched_processes, leave_processes
@@ -85,7 +81,9 @@ def trained_language_model(
     stops_early = training.patience is not None
     made_from: dict[str, Any] = {
         **_facts(one, chosen, base, found, training),
-        **result_facts(one, base, found, scored=_score_key(one, chosen) if stops_early else None),
+        **result_facts(
+            one, base, found, scored=_score_key(one, chosen) if stops_early else None, teacher=training.teacher
+        ),
         "teacher": file_hash(Path(training.teacher)) if training.teacher else None,
         **({"started_from": start.revision} if start else {}),
     }
@@ -136,25 +134,6 @@ def _facts(
     }
 
 
-def check_teacher(job: Job) -> None:
-    """Refuse, before any cost, a teacher that was not asked about made rows which are trained on beside real ones.
-
-    Raises:
-        InputError: It lacks some; or its file cannot be read.
-    """
-    path, synthetic = job.settings.lm_training.teacher, job.settings.synthetic
-    if path is None or not job.synthetic or synthetic.mode == "first":
-        return
-    taught = {ranking.key for ranking in read_rankings(Path(path))}
-    fitted = split_training(job.train, job.settings.split).train
-    made = queries_of(synthetic_rows(job, fitted), labelled_only=True)
-    if missing := [query.key for query in made if query.key not in taught]:
-        raise InputError(
-            f"lm_training.teacher {path}: lacks {len(missing)} of {len(made)} made queries, for example {missing[0]}; "
-            "let the teacher score them too, or set synthetic.mode=first: then it teaches the real ones alone"
-        )
-
-
 def lm_validation_score(one: StageOneRun, chosen: RerankerSettings) -> Callable[[TokenScorer], float]:
     """Return MAP@25 of a scorer in memory on the held-out part, fused with stage 1 at `lm_training.score_weight`."""
     weight = one.job.settings.lm_training.score_weight
@@ -191,20 +170,6 @@ def _score_key(one: StageOneRun, chosen: RerankerSettings) -> str:
     return content_hash([weight, chosen.fusion, validation_rows(one), asked, queries])
 
 
-def _teacher(path: str | None, found: OutOfFold) -> list[Ranking] | None:
-    """Return the teacher's rankings in the order of the queries."""
-    if path is None:
-        return None
-    by_key = {ranking.key: ranking for ranking in read_rankings(Path(path))}
-    missing = [query.key for query in found.queries if query.key not in by_key]
-    if missing:
-        raise InputError(
-            f"lm_training.teacher {path}: lacks {len(missing)} of {len(found.queries)} queries to train on, "
-            f"for example {missing[0]}; let the teacher score these queries' out-of-fold candidates"
-        )
-    return [by_key[query.key] for query in found.queries]
-
-
 def _train(
     job: Job,
     chosen: RerankerSettings,
@@ -226,6 +191,9 @@ def _train(
     else:
         prompter = pointwise_prompter(job, chosen.prompt, tokenizer)
     sizes, window = list_sizes(training, chosen.kind, capacity)
+    teacher = read_teacher(training.teacher, found.queries)
+    if teacher is not None:
+        warn_of_gaps(teacher, found.candidates, window=window)
     preset = PRESETS[training.preset]
     made = train_language_model(
         base.folder,
@@ -251,7 +219,7 @@ def _train(
         weight_decay=training.weight_decay,
         hint_dropout=training.hint_dropout,
         gradient_checkpointing=training.gradient_checkpointing,
-        teacher=_teacher(training.teacher, found),
+        teacher=teacher,
         teacher_weight=training.teacher_weight,
         teacher_temperature=training.teacher_temperature,
         provenance=found.provenance,

@@ -28,8 +28,9 @@ from pipelines.settings import Settings
 from pipelines.stage_one_run import StageOneRun
 from pipelines.stage_two_run import StageTwoRun
 from pipelines.stages import Stages
+from pipelines.teachers import check_teacher
 from pipelines.train_cross_reranker import KIND, trained_reranker
-from pipelines.train_lm_reranker import check_teacher, trained_language_model
+from pipelines.train_lm_reranker import trained_language_model
 from rerank.processes import is_first_process, launched_processes
 
 logger = logging.getLogger(__name__)
@@ -87,6 +88,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.prepare:
         sys.stdout.write(f"\nStages:\n{stages.summary()}\n\n{len(found.queries)} queries to train on are ready\n")
         return
+    one.encoders.close()  # the training needs the memory
     two, usage = _trained(one, found, options.kind, output, stages)
     if not is_first_process():
         return

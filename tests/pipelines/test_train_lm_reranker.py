@@ -23,7 +23,8 @@ from pipelines.out_of_fold import out_of_fold_candidates
 from pipelines.reranker_settings import Kind
 from pipelines.stage_one_run import StageOneRun
 from pipelines.stages import Stages
-from pipelines.train_lm_reranker import check_teacher, lm_validation_score, trained_language_model
+from pipelines.teachers import check_teacher
+from pipelines.train_lm_reranker import lm_validation_score, trained_language_model
 from rerank.lm_step import LanguageModelStepper
 from rerank.lm_tasks import Task
 from rerank.train_language_model import TrainedLanguageModel
@@ -536,7 +537,8 @@ def test_a_teacher_teaches_real_rows_where_made_ones_come_first(
     write_rankings(teacher, found.candidates[: found.real])
     mixed = with_rows(f"lm_training.teacher={teacher}").job
     made = found.queries[found.real :]
-    with pytest.raises(InputError, match=f"lacks {len(made)} of {len(made)} made queries, for example {made[0].key}"):
+    lacks = f"lacks {len(made)} of {len(found.queries)} queries to train on, for example {made[0].key}"
+    with pytest.raises(InputError, match=lacks):
         check_teacher(mixed)
     run = with_rows(*FIRST, f"lm_training.teacher={teacher}")
     check_teacher(run.job)
