@@ -138,12 +138,13 @@ def validation_rows(one: StageOneRun) -> list[list[Any]]:
     return [[ranking.key, ranking.ids.tolist()] for ranking in one.validation_candidates()]
 
 
-def log_training(result: TrainedReranker, rows: str) -> None:
+def log_training(result: TrainedReranker, rows: str, further: str = "") -> None:
     """Say what a training came to.
 
     Args:
         result: What it made.
         rows: What it was trained on, for people.
+        further: What else there is to say.
     """
     told = told_losses(result.losses, result.scores, result.best_epoch)
-    logger.info("trained %d epochs over %s; losses %s", result.epochs, rows, told)
+    logger.info("trained %d epochs over %s; losses %s%s", result.epochs, rows, told, further and f"; {further}")

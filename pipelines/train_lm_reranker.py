@@ -232,5 +232,5 @@ def _train(
         patience=training.patience,
         checkpoint_steps=training.checkpoint_steps,
     )
-    log_training(made, f"{made.lists} lists")
-    logger.info("question cut in %d lists, teacher used in %d", made.cut_prompts, made.taught)
+    further = f"question cut in {made.cut_prompts} lists, teacher used in {made.taught}"
+    log_training(made, f"{made.lists} lists", further)

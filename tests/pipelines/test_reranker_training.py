@@ -141,3 +141,7 @@ def test_the_end_of_a_training_is_told(tmp_path: Path, caplog: pytest.LogCapture
     with caplog.at_level(logging.INFO):
         log_training(made, "7 lists")
     assert "trained 2 epochs over 7 lists; losses 1.0000, 0.5000; validation MAP@25 0.5000, 0.4000" in caplog.text
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        log_training(made, "7 lists", "question cut in 1 lists")
+    assert caplog.messages[0].endswith(", epoch 1 kept; question cut in 1 lists")
