@@ -11,7 +11,7 @@ from core.records import Query
 from pipelines.job import Job
 from pipelines.lm_reranker import table_prompter
 from pipelines.plan import make_plan
-from pipelines.prompt_lengths import check_prompt_lengths, check_training_lengths
+from pipelines.prompt_lengths import check_prompt_lengths, check_teaching_lengths, check_training_lengths
 from pipelines.reranker_settings import PromptSettings, RerankerSettings, WindowSettings
 from pipelines.stage_two import resolve_reranker
 
@@ -103,3 +103,13 @@ def test_training_is_checked_with_its_own_lists(tiny_job: Callable[..., Job], ti
     check_training_lengths(job(least), "listwise")
     with pytest.raises(InputError, match=f"can take {least} tokens"):
         check_training_lengths(job(least - 1), "listwise")
+
+
+def test_a_teacher_is_checked_with_what_it_is_to_rank(job: Job, tiny_lm: Path) -> None:
+    chosen = RerankerSettings(kind="listwise", model=str(tiny_lm), candidates=8)
+    plan = make_plan(job, job.train)
+    least = needed(job, chosen, 8, job.queries(plan.fit, labelled_only=True))
+    assert least != needed(job, chosen, 8, [*plan.queries, *job.queries(job.test)])
+    check_teaching_lengths(job, limited(chosen, least))
+    with pytest.raises(InputError, match=f"can take {least} tokens"):
+        check_teaching_lengths(job, limited(chosen, least - 1))
