@@ -105,8 +105,11 @@ def check_teacher(job: Job) -> None:
     Raises:
         InputError: It lacks some, or cannot be read.
     """
+    path = job.settings.lm_training.teacher
+    if path is None:
+        return
     questions = split_training(job.train, job.settings.split).train
-    read_teacher(job.settings.lm_training.teacher, job.queries(questions, labelled_only=True))
+    read_teacher(path, job.queries(questions, labelled_only=True))
 
 
 def read_teacher(path: str | None, queries: Sequence[Query]) -> list[Ranking] | None:
