@@ -25,6 +25,7 @@ from pipelines.stage_two_run import StageTwoRun
 from pipelines.stages import Stages
 from pipelines.teachers import FILE, as_found, check_unseen, shown_to_teacher
 from pipelines.train_stage import fitted_on
+from rerank.labels import ALPHABETS
 
 logger = logging.getLogger(__name__)
 
@@ -135,12 +136,15 @@ def _told(taught: Taught) -> str:
 
 
 def _usage(options: argparse.Namespace, job: Job, chosen: RerankerSettings) -> str:
-    """Return how a student is trained with it; lists no longer than the teacher's, or it could not teach them."""
+    """Return how a student is trained with it; from no more candidates than the teacher's, or it could not teach."""
     depth = chosen.candidates
+    retriever = f" --retriever {options.retriever}" if options.retriever else ""
+    largest = min(depth, len(ALPHABETS["letters"]))
     return (
-        f"Use it by:\n  python pipelines/train_reranker.py --kind listwise ... --work {_work(options)} \\\n"
+        "Use it by (with the same --train, --misconceptions and config):\n"
+        f"  python pipelines/train_reranker.py --kind listwise ... --work {_work(options)}{retriever} \\\n"
         f"      --set lm_training.teacher={job.output / FILE} --set lm_training.window={depth} \\\n"
-        f"      --set lm_training.largest_list={depth}\n"
+        f"      --set lm_training.largest_list={largest}\n"
     )
 
 

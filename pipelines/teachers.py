@@ -108,11 +108,14 @@ def check_teacher(job: Job) -> None:
     Raises:
         InputError: It lacks some, or cannot be read.
     """
+    path = job.settings.lm_training.teacher
+    if path is None:
+        return
     questions = split_training(job.train, job.settings.split).train
     queries = job.queries(questions, labelled_only=True)
     if job.synthetic and job.settings.synthetic.mode == "mixed":
         queries += queries_of(synthetic_rows(job, questions), labelled_only=True)
-    read_teacher(job.settings.lm_training.teacher, queries)
+    read_teacher(path, queries)
 
 
 def read_teacher(path: str | None, queries: Sequence[Query]) -> list[Ranking] | None:

@@ -12,7 +12,7 @@ from core.records import Misconception, Query
 from pipelines.job import Job, fingerprints
 from pipelines.lm_reranker import table_prompter
 from pipelines.plan import make_plan
-from pipelines.prompt_lengths import check_prompt_lengths, check_training_lengths
+from pipelines.prompt_lengths import check_prompt_lengths, check_teaching_lengths, check_training_lengths
 from pipelines.reranker_settings import PromptSettings, RerankerSettings, WindowSettings
 from pipelines.stage_two import resolve_reranker
 
@@ -121,3 +121,13 @@ def test_made_questions_are_checked_as_they_are_trained_on_too(
         check_training_lengths(with_made(job, [*made, wordy]), "listwise")
     held_out = replace(wordy, parents=(fingerprints(make_plan(job, job.train).validation)[0],))
     check_training_lengths(with_made(job, [*made, held_out]), "listwise")  # it is not trained on
+
+
+def test_a_teacher_is_checked_with_what_it_is_to_rank(job: Job, tiny_lm: Path) -> None:
+    chosen = RerankerSettings(kind="listwise", model=str(tiny_lm), candidates=8)
+    plan = make_plan(job, job.train)
+    least = needed(job, chosen, 8, job.queries(plan.fit, labelled_only=True))
+    assert least != needed(job, chosen, 8, [*plan.queries, *job.queries(job.test)])
+    check_teaching_lengths(job, limited(chosen, least))
+    with pytest.raises(InputError, match=f"can take {least} tokens"):
+        check_teaching_lengths(job, limited(chosen, least - 1))

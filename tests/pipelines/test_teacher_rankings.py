@@ -127,7 +127,7 @@ def test_from_a_teacher_to_a_student_that_learnt_from_it(
 def test_adaptive_orders_are_those_of_the_table(
     arguments: Callable[..., list[object]], invoke: Invoke, tmp_path: Path
 ) -> None:
-    """A margin that nothing falls below leaves the second order out: half the prompts and the held-out ones."""
+    """Where any loss is allowed, the held-out queries are asked twice, and those that are taught (almost) all once."""
     work = tmp_path / "work"
     fitted = {"rerankers.big.adaptive.mode": "fitted", "rerankers.big.adaptive.tolerance": 1.0}
     done = invoke(teacher_rankings.main, *arguments(tmp_path / "teacher", work, "--reranker", "big", **fitted))
@@ -137,7 +137,8 @@ def test_adaptive_orders_are_those_of_the_table(
     held_out = len(read_rankings(work / "validation_candidates.parquet"))
     ranked = len(read_rankings(tmp_path / "teacher" / "teacher.parquet"))
     [scores] = work.glob("scores-*.jsonl")
-    assert len(scores.read_text(encoding="utf-8").splitlines()) == 2 * held_out + ranked
+    prompts = len(scores.read_text(encoding="utf-8").splitlines())
+    assert 2 * held_out + ranked <= prompts < 2 * held_out + 1.2 * ranked
 
 
 @pytest.mark.parametrize(
