@@ -7,13 +7,13 @@
 #   SHAPE=tiny is a rehearsal on a CPU
 # Steps: reranker (32B, 25 candidates, 8 lists), retriever (14B, 32 queries x 4 negatives, cached loss), retriever-kept (the
 # same without gradient checkpointing, in passes of MICRO_TEXTS), two-rerankers, two-retrievers (torchrun; the batch of one
-# GPU on each, then the same batch over both), summary.
+# GPU on each, then the same batch over both, which WEAK=1 leaves out), summary.
 set -u
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 RESULTS=${RESULTS:-runs/lora_gpu} LIMIT=${LIMIT:-120}
 STEPS=${STEPS:-reranker retriever retriever-kept summary} SHAPE=${SHAPE:-true} TIMED=${TIMED:-4} WARM_UP=${WARM_UP:-2}
 PRESET=${PRESET:-r64} MICRO_TEXTS=${MICRO_TEXTS:-16} WORK=${WORK:-$RESULTS/work}
-RERANKER=${RERANKER:-32b} RETRIEVER=${RETRIEVER:-14b}
+RERANKER=${RERANKER:-32b} RETRIEVER=${RETRIEVER:-14b} WEAK=${WEAK:-0}
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-4} PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True
 no_multicast
 offline
@@ -35,12 +35,12 @@ for step in $STEPS; do
         steps retriever-kept 1 retriever --shape "$RETRIEVER" --batch $queries --no-checkpointing --micro-texts "$MICRO_TEXTS"
         ;;
     two-rerankers)
-        for batch in $((2 * lists)) $lists; do
+        for batch in $((2 * lists)) $([ "$WEAK" = 1 ] || echo $lists); do
             steps "two-rerankers-$batch" 2 reranker --shape "$RERANKER" --batch "$batch" --ways product
         done
         ;;
     two-retrievers)
-        for batch in $((2 * queries)) $queries; do
+        for batch in $((2 * queries)) $([ "$WEAK" = 1 ] || echo $queries); do
             steps "two-retrievers-$batch" 2 retriever --shape "$RETRIEVER" --batch "$batch" --ways product
         done
         ;;

@@ -53,6 +53,8 @@ def main() -> None:
         default="float16",
         help="vLLM's: float16 keeps 3 bits more than bfloat16",
     )
+    made.add_argument("--memory", type=float, default=0.9, help="gpu_memory_utilization (default: %(default)s)")
+    made.add_argument("--enforce-eager", action="store_true", help="vLLM without CUDA graphs: starts sooner")
     made.add_argument("--most", type=float, default=2e-2, help="largest difference, nat (default: %(default)s)")
     made.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = made.parse_args()
@@ -68,8 +70,9 @@ def main() -> None:
 
 
 def _in_a_process(options: argparse.Namespace, folder: Path) -> int:
-    named = ["data", "output", "queries", "candidates", "dtype", "most"]
+    named = ["data", "output", "queries", "candidates", "dtype", "memory", "most"]
     given = [part for name in named for part in (f"--{name}", str(getattr(options, name)))]
+    given += ["--enforce-eager"] if options.enforce_eager else []
     return subprocess.run([sys.executable, __file__, str(folder), "--child", *given], check=False).returncode
 
 
@@ -95,7 +98,14 @@ def compared(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         torch.cuda.empty_cache()
     longest = max(map(len, ids)) + 8
     engine = VllmEngine.open(
-        folder, VllmOptions(dtype=options.dtype, enable_prefix_caching=False, max_model_len=longest)
+        folder,
+        VllmOptions(
+            dtype=options.dtype,
+            enable_prefix_caching=False,
+            max_model_len=longest,
+            gpu_memory_utilization=options.memory,
+            enforce_eager=True if options.enforce_eager else None,
+        ),
     )
     found = engine.score(ids, labels)
     engine.close()

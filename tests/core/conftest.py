@@ -78,13 +78,13 @@ def tiny_lm(make_lm: Callable[..., Path]) -> Path:
 def make_adapter(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Write a LoRA adapter on all linear layers with seeded random weights that change the scores a little."""
 
-    def make(model: Path, *, size: float, rank: int = 4) -> Path:
+    def make(model: Path, *, size: float, rank: int = 4, seed: int = 3) -> Path:
         import torch
         from peft import LoraConfig, get_peft_model
         from transformers import AutoModelForCausalLM
 
         base = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
-        torch.manual_seed(3)
+        torch.manual_seed(seed)
         adapted = get_peft_model(
             base, LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
         )
@@ -186,6 +186,38 @@ def adapted_reference(smollm2_folder: Path, real_adapter: Path, reference: Score
     moved = [abs(one.logprobs - two.logprobs).max() for one, two in zip(adapted.scores, some.scores, strict=True)]
     assert min(moved) > 0.05, "the adapter must move every prompt's scores, or it proves nothing"
     return adapted
+
+
+@pytest.fixture(scope="session")
+def averaged_pair(smollm2_folder: Path, real_adapter: Path, make_adapter: Callable[..., Path]) -> tuple[Path, Path]:
+    """Two adapters of one shape that say different things."""
+    return real_adapter, make_adapter(smollm2_folder, size=0.02, rank=8, seed=4)
+
+
+@pytest.fixture(scope="session")
+def averaged_reference(
+    smollm2_folder: Path, averaged_pair: tuple[Path, Path], reference: Scored, adapted_reference: Scored
+) -> Scored:
+    """Some of the prompts with the mean of both deltas added to the base's weights here, without the product's code."""
+    import torch
+    from safetensors.torch import load_file
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(smollm2_folder, dtype=torch.float32)
+    for folder in averaged_pair:
+        factors = load_file(folder / "adapter_model.safetensors")
+        for name in [name for name in factors if ".lora_A." in name]:
+            module = name.removeprefix("base_model.model.").removesuffix(".lora_A.weight")
+            delta = 2.0 * factors[name.replace(".lora_A.", ".lora_B.")] @ factors[name]  # alpha is twice the rank
+            model.get_submodule(module).weight.data += 0.5 * delta
+    engine = TransformersEngine(model, batch_tokens=4096)
+    some = reference.some(4)
+    scores = engine.score(some.prompts, some.labels)
+    engine.close()
+    for other in (some, adapted_reference):  # neither the base nor one adapter alone gives these scores
+        moved = [abs(one.logprobs - two.logprobs).max() for one, two in zip(scores, other.scores, strict=True)]
+        assert min(moved) > 10 * EXACT_WITHIN
+    return some._replace(scores=scores)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from unittest import mock
 import pytest
 import torch
 
+from core.adapter_average import average_adapters
 from core.errors import ModelError
 from core.language_model import ScoringError
 from core.vllm_engine import VllmEngine, vllm_fault
@@ -69,6 +70,17 @@ class TestExactness:
         engine = VllmEngine.open(smollm2_folder, options, adapter=real_adapter)
         agree(engine.score(adapted_reference.prompts, adapted_reference.labels), adapted_reference)
         assert (engine.stats.cached_tokens > 0) is caching
+        engine.close()
+
+    def test_with_the_exact_average_of_two_adapters(
+        self, environment, smollm2_folder, averaged_pair, averaged_reference, agree, tmp_path
+    ):
+        average = average_adapters(averaged_pair, tmp_path / "average", method="concatenate", max_lora_rank=16)
+        assert average.rank == 16
+        engine = VllmEngine.open(
+            smollm2_folder, VllmOptions(max_model_len=2048, max_lora_rank=16), adapter=average.folder
+        )
+        agree(engine.score(averaged_reference.prompts, averaged_reference.labels), averaged_reference)
         engine.close()
 
 
