@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.artifacts import read_manifest
 from core.errors import InputError, ModelError
+from core.hub_records import proven_commit
 
 if TYPE_CHECKING:
     from core.models import LocalModel
@@ -41,6 +42,11 @@ _MUST_BE_OFF = {
     "monteclora_config": "draws its weights at random (monteclora_config)",
     "velora_config": "is a VeLoRA adapter",
 }
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_HOW_TO_VOUCH = (
+    ". A folder is taken as its copy where the hub client's download records in it prove so, or where you vouch for "
+    "it: --base FOLDER --base-revision COMMIT, or `revision` beside `model` in a reranker's table"
+)
 _BASE_CHANGED_BY = ("pissa", "olora", "corda", "loftq", "lora_ga")
 
 
@@ -169,20 +175,27 @@ def require_plain(adapter: Adapter) -> None:
 def require_base(adapter: Adapter, base: LocalModel) -> None:
     """Refuse a base that is known to be another one than the adapter was trained on.
 
-    Where the adapter tells what pins its base, that decides. Names decide only between two hub ids or bundled models:
-    a folder may hold any model. That shapes fit is checked when merging.
+    Where the adapter tells what pins its base, that decides; a folder is a hub's model at a commit where its download
+    records prove that (`core.hub_records`), or its user vouches for it (`core.models.vouched`). Names decide only
+    between two hub ids or bundled models: a folder may hold any model. That shapes fit is checked when merging.
 
     Raises:
         ModelError: It is another one.
     """
+    more = ""
     if adapter.base_revision is not None:
-        same = adapter.base_revision == base.revision
+        same = adapter.base_revision in (base.revision, base.copy_of)
+        if not same and _COMMIT.fullmatch(adapter.base_revision) and base.revision.startswith("sha256:"):
+            same = proven_commit(base.folder) == adapter.base_revision
+            more = _HOW_TO_VOUCH
         told = f"'{adapter.base_name}' at {adapter.base_revision}, came '{base.name}' at {base.revision}"
     else:
         same = adapter.base_name == base.name or not (_is_public(adapter.base_name) and _is_public(base.name))
         told = f"'{adapter.base_name}', came '{base.name}'"
     if not same:
-        raise ModelError(f"adapter {adapter.folder}: was trained on the base {told}; give the base it was trained on")
+        raise ModelError(
+            f"adapter {adapter.folder}: was trained on the base {told}; give the base it was trained on{more}"
+        )
 
 
 def _is_public(name: str) -> bool:

@@ -2,7 +2,7 @@
 
 import importlib.util
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.artifacts import file_hash, folder_hash
@@ -52,11 +52,13 @@ class LocalModel:
         name: The name it was asked for by.
         folder: Where it lies.
         revision: What pins its content: `sha256:…` of the weights or folder, or the hub commit.
+        copy_of: The hub commit that its user vouches a folder to be a copy of; see `vouched`.
     """
 
     name: str
     folder: Path
     revision: str
+    copy_of: str | None = None
 
 
 def locate_model(name: str, *, revision: str | None = None, needs_weights: bool = True) -> LocalModel:
@@ -88,6 +90,36 @@ def locate_model(name: str, *, revision: str | None = None, needs_weights: bool 
             "Train one with pipelines/train_retriever.py."
         )
     return _from_hub(name, revision)
+
+
+def vouched(model: LocalModel, commit: str | None) -> LocalModel:
+    """Return a model with what its user says of it: that a folder is a copy of a hub's model at a commit.
+
+    An adapter that was trained on a hub's model can then be put on a folder; that shapes fit is still checked.
+
+    Args:
+        model: What `locate_model` returned.
+        commit: What the user stated beside the folder; None: nothing.
+
+    Returns:
+        The same model; `copy_of` is the commit where it is a folder, unchanged for hub ids and bundled models.
+
+    Raises:
+        ModelError: A folder was given with something that is no commit.
+    """
+    if commit is None or model.name.startswith("bundled:") or not model.revision.startswith("sha256:"):
+        return model
+    if not _COMMIT.fullmatch(commit):
+        raise ModelError(
+            f"model '{model.name}': a revision beside a folder says which commit the folder is a copy of; expected 40 "
+            f"hexadecimal digits, got {commit!r}"
+        )
+    return replace(model, copy_of=commit)
+
+
+def vouched_key(model: LocalModel) -> dict[str, str]:
+    """Return what manifests say of a model that its user vouched for; empty where nobody had to."""
+    return {} if model.copy_of is None else {"vouched_copy_of": model.copy_of}
 
 
 def _bundled(name: str) -> LocalModel:

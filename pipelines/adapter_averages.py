@@ -11,6 +11,7 @@ from core.adapter_average import average_adapters
 from core.artifacts import differing_keys, write_json
 from core.average_weights import Soup, equal_weights, greedy_soup, score_weights, stated_weights
 from core.errors import ConfigError
+from core.models import vouched_key
 from pipelines.adapter_job import AdapterJob
 from pipelines.held_out_scores import Candidate, HeldOutScore, HeldOutScores
 from pipelines.placing import place_folder
@@ -81,7 +82,9 @@ class Averages:
         return {
             "artifact": "averaged adapters",
             "model": self._base.name if self._base else first.base_name,
-            "revision": self._base.revision if self._base else first.base_revision,
+            # As the adapters name it, whose base may be a folder that is a copy of a hub's model.
+            "revision": first.base_revision or (self._base.revision if self._base else None),
+            **(vouched_key(self._base) if self._base else {}),
             "adapters": [
                 [one.model.name, one.model.revision, round(share, 9)]
                 for one, share in zip(self.adapters, shares, strict=True)

@@ -11,7 +11,7 @@ from core.adapter_merge import INTO, MERGED_DTYPES
 from core.config import load_config
 from core.errors import ConfigError, InputError, ModelError, UserError
 from core.inputs import output_folder_fault
-from core.models import LocalModel, locate_model
+from core.models import LocalModel, locate_model, vouched
 from pipelines.cli import check_all
 from pipelines.job import Job, add_data_options, check_length, check_model_folder, read_job
 from pipelines.lm_reranker import check_language_model
@@ -51,7 +51,11 @@ class AdapterJob:
 def add_adapter_options(made: argparse.ArgumentParser) -> None:
     """Add the options of both pipelines, those of the data among them."""
     made.add_argument("--base", metavar="MODEL", help="the base: bundled:NAME, a folder, a hub id; default: its own")
-    made.add_argument("--base-revision", metavar="COMMIT", help="for a hub id: the 40-digit commit")
+    made.add_argument(
+        "--base-revision",
+        metavar="COMMIT",
+        help="beside a hub id: the 40-digit commit; beside a folder: you vouch that it is a copy of that commit",
+    )
     made.add_argument(
         "--into", choices=INTO, help="merge into the stored weights, or what their 4-bit form (NF4) holds"
     )
@@ -163,7 +167,8 @@ class _Reading:
 
     def _find_named_base(self) -> None:
         if self._options.base is not None:
-            locate_model(self._options.base, revision=self._options.base_revision)
+            found = locate_model(self._options.base, revision=self._options.base_revision)
+            vouched(found, self._options.base_revision)
 
     def check_output(self) -> None:
         output = self._options.output
@@ -215,5 +220,5 @@ class _Reading:
             )
         chosen = language_model_table(kind, settings)
         assert self.base is not None  # looked for before
-        commit = self.base.revision if not self.base.revision.startswith("sha256:") else None
+        commit = self.base.copy_of if self.base.revision.startswith("sha256:") else self.base.revision
         return chosen.model_copy(update={"model": self.base.name, "revision": commit, "adapter": first.model.name})

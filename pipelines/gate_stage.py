@@ -118,7 +118,9 @@ def _rankings(
         run.job, run.chosen.model_copy(update={"adapter": None}), scorer, store=None
     )
     logger.info("gate: %d queries asked of the %s model", len(queries), name)
-    return reranker.rerank(queries, candidates, run.job.bank), scorer
+    found: list[Ranking] = []
+    run.stages.timed(f"gate, {name} model", lambda: found.extend(reranker.rerank(queries, candidates, run.job.bank)))
+    return found, scorer
 
 
 def _interval(differences: FloatArray, keys: Sequence[str], *, seed: int, resamples: int) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from core.artifacts import content_hash, folder_hash, require_match
 from core.errors import ConfigError, InputError, ModelError
 from core.language_model import TokenScorer
 from core.model_files import read_model_config
-from core.models import LocalModel, locate_model
+from core.models import LocalModel, locate_model, vouched
 from pipelines.engine_pool import EngineKey, EnginePool, PooledEngine
 from pipelines.engines import engine_faults, engine_made_from
 from pipelines.job import Job, check_positions
@@ -34,7 +34,8 @@ def locate_language_model(chosen: RerankerSettings, settings: Settings) -> Local
     """
     engine = settings.engine(chosen.engine)
     needs_weights = engine.kind != "vllm-server" and engine.load_format != "dummy"
-    return locate_model(str(chosen.model), revision=chosen.revision, needs_weights=needs_weights)
+    found = locate_model(str(chosen.model), revision=chosen.revision, needs_weights=needs_weights)
+    return vouched(found, chosen.revision)
 
 
 def locate_adapter(chosen: RerankerSettings) -> LocalModel | None:

@@ -13,7 +13,7 @@ from core.adapter_merge import INTO, Into, check_merge, merge_adapter, merged_by
 from core.artifacts import differing_keys
 from core.disk import require_space
 from core.errors import ConfigError
-from core.models import LocalModel
+from core.models import LocalModel, vouched_key
 from pipelines.adapter_job import AdapterJob, add_adapter_options, read_adapter_job
 from pipelines.cli import parse_arguments, parser, run_main
 from pipelines.held_out_scores import Candidate, HeldOutScore, HeldOutScores
@@ -121,6 +121,7 @@ class _Merges:
             "artifact": "merged model",
             "model": self._base.name,
             "revision": self._base.revision,
+            **vouched_key(self._base),
             "adapter": self.adapter.model.name,
             "adapter_revision": self.adapter.model.revision,
             "into": into,

@@ -11,7 +11,7 @@ from typing import Any
 from core.adapter_merge import Into, merge_adapter
 from core.artifacts import atomic_path, content_hash, file_hash
 from core.errors import ModelError
-from core.models import LocalModel, locate_model
+from core.models import LocalModel, locate_model, vouched_key
 from core.records import Query, Question, Ranking
 from core.tokenizer import load_tokenizer
 from pipelines.job import ROOT, fingerprints
@@ -80,15 +80,21 @@ class QuantizeRun:
         self._own = None if own is None else tuple(own)
 
     @cached_property
+    def base(self) -> LocalModel:
+        """The model that the table names."""
+        return locate_language_model(self.chosen, self.job.settings)
+
+    @cached_property
     def source(self) -> LocalModel:
         """The 16-bit model: the base, or the adapter merged into it."""
-        base, adapter = locate_language_model(self.chosen, self.job.settings), locate_adapter(self.chosen)
+        base, adapter = self.base, locate_adapter(self.chosen)
         if adapter is None:
             return base
         into = merged_into(self.settings, adapter)
         made_from = {
             "artifact": "merged model",
             "base": base.revision,
+            **vouched_key(base),
             "adapter": adapter.revision,
             "into": into,
             "dtype": self.settings.dtype,
@@ -104,7 +110,7 @@ class QuantizeRun:
         """Return the file of calibration prompts; None where the back end reads none."""
         if not self.facts.calibrates:
             return None
-        queries, candidates = self._calibration_lists()
+        queries, candidates = self._calibration_lists
         asked = [[query.key, ranking.ids.tolist()] for query, ranking in zip(queries, candidates, strict=True)]
         made_from = {
             "artifact": "calibration prompts",
@@ -147,6 +153,7 @@ class QuantizeRun:
             "script": file_hash(script_of(SCRIPTS, self.facts.environment)) if self.facts.environment else None,
             "model": self.chosen.model,
             "adapter": self.chosen.adapter,
+            **vouched_key(self.base),
             "source": self.source.revision,
             "calibration": file_hash(calibration) if calibration else None,
             "options": vars(quantise_options(self.settings)),
@@ -193,7 +200,7 @@ class QuantizeRun:
         Files are linked where the disk allows it, so that nothing is there twice.
         """
         checkpoint = self.quantised()
-        trained = locate_adapter(self.chosen) or locate_language_model(self.chosen, self.job.settings)
+        trained = locate_adapter(self.chosen) or self.base
         known = own_manifest(trained)
         kept: dict[str, Any] = {key: known[key] for key in ("prompts", "fitted_on", "scored_on") if key in known}
         own = {"artifact": "quantised reranker", "kind": self.chosen.kind, "gate": dict(gate)}
@@ -216,6 +223,7 @@ class QuantizeRun:
             return None
         return environment_python(environments_folder(self.settings), self.facts.environment)
 
+    @cached_property
     def _calibration_lists(self) -> tuple[list[Query], list[Ranking]]:
         """Return labelled training queries with candidates found by a retriever that never saw them."""
         if self._own is None:

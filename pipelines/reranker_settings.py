@@ -106,7 +106,11 @@ class RerankerSettings(StrictModel):
         description="cross-encoder: a folder made by pipelines/train_reranker.py. listwise, pointwise: bundled:NAME, a "
         "folder, or a hub id.",
     )
-    revision: str | None = Field(None, description="For a hub id: the 40-digit commit.")
+    revision: str | None = Field(
+        None,
+        description="For a hub id: the 40-digit commit. Beside a folder: you vouch that it is a copy of that commit, "
+        "for an adapter that was trained on it.",
+    )
     adapter: str | None = Field(None, description="A LoRA adapter's folder (pipelines/train_reranker.py), or null.")
     engine: str = Field("transformers", description="NAME of an [engines.NAME] table, or transformers.")
     candidates: Annotated[int, Field(ge=2)] = Field(25, description="How many of stage 1's candidates are reranked.")

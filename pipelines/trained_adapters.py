@@ -9,7 +9,7 @@ from typing import Any
 from core.adapters import Adapter, read_adapter, require_base, require_plain
 from core.artifacts import folder_hash
 from core.errors import InputError, ModelError, UserError
-from core.models import LocalModel, locate_model
+from core.models import LocalModel, locate_model, vouched
 from pipelines.train_stage import own_manifest
 
 _CARRIED = ("kind", "prompts", "texts", "template_hash")
@@ -57,6 +57,11 @@ def open_adapters(folders: Sequence[Path]) -> list[TrainedAdapter]:
 def base_of(adapters: Sequence[TrainedAdapter], named: str | None, revision: str | None) -> LocalModel:
     """Find the base of adapters: the one that is named, or else the one that the first adapter names.
 
+    Args:
+        adapters: What `open_adapters` returned.
+        named: What was named: `bundled:NAME`, a folder or a hub id.
+        revision: Beside a hub id its commit; beside a folder the commit that its user vouches it is a copy of.
+
     Raises:
         ModelError: It is not there, or known to be another one than an adapter was trained on.
     """
@@ -67,6 +72,7 @@ def base_of(adapters: Sequence[TrainedAdapter], named: str | None, revision: str
     pinned = first.base_revision or ""
     try:
         base = locate_model(name, revision=revision or (pinned if _COMMIT.fullmatch(pinned) else None))
+        base = vouched(base, revision)
     except ModelError as error:
         why = "" if named else f" (the base that the adapter {first.folder} names; --base names another place for it)"
         raise ModelError([f"{fault}{why}" for fault in error.faults]) from error

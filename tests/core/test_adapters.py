@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ from adapter_toys import toy_adapter, toy_base
 from safetensors.torch import load_file, save_file
 
 from core.adapters import Adapter, read_adapter, require_base, require_plain
-from core.artifacts import write_manifest
+from core.artifacts import file_hash, write_manifest
 from core.errors import ModelError
-from core.models import LocalModel
+from core.models import LocalModel, locate_model, vouched
 
 
 @pytest.fixture(scope="module")
@@ -162,3 +163,27 @@ def test_another_base_is_refused_where_it_is_known(adapter: Path, base: Path) ->
         require_base(named("owner/model"), given("owner/other"))
     with pytest.raises(ModelError, match="'owner/model' at sha256:1, came 'owner/model' at sha256:2"):
         require_base(named("owner/model", "sha256:1"), given("owner/model"))
+
+
+def test_a_folder_is_a_hubs_model_where_that_is_proven_or_vouched_for(
+    adapter: Path, base: Path, tmp_path: Path
+) -> None:
+    commit = "c" * 40
+    change_config(adapter, base_model_name_or_path="owner/model", revision=commit)
+    folder = shutil.copytree(base, tmp_path / "copy")
+    model = locate_model(str(folder))
+    with pytest.raises(ModelError, match=r"at c{40}, came .* A folder is taken as its copy where .* you vouch for it"):
+        require_base(read_adapter(adapter), model)
+    require_base(read_adapter(adapter), vouched(model, commit))
+    with pytest.raises(ModelError, match="was trained on the base"):
+        require_base(read_adapter(adapter), vouched(model, "d" * 40))
+
+    records = folder / ".cache" / "huggingface" / "download"
+    records.mkdir(parents=True)
+    for name in ("config.json", "model.safetensors"):
+        told = f"{commit}\n{file_hash(folder / name)}\n1.0\n"
+        (records / f"{name}.metadata").write_text(told, encoding="utf-8")
+    require_base(read_adapter(adapter), locate_model(str(folder)))
+    (folder / "config.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(ModelError, match="was trained on the base"):
+        require_base(read_adapter(adapter), locate_model(str(folder)))

@@ -7,7 +7,7 @@ import pytest
 
 from core import models
 from core.errors import ModelError
-from core.models import locate_model
+from core.models import LocalModel, locate_model, vouched, vouched_key
 
 
 def test_the_bundled_model_is_found_and_checked():
@@ -98,3 +98,18 @@ def test_a_folder_without_weights_serves_dummy_ones(tmp_path):
     with pytest.raises(ModelError, match=r"no \*\.safetensors"):
         locate_model(str(tmp_path))
     assert locate_model(str(tmp_path), needs_weights=False).folder == tmp_path
+
+
+def test_a_user_vouches_for_folders_alone(tmp_path):
+    def model(name, revision):
+        return LocalModel(name=name, folder=tmp_path, revision=revision)
+
+    commit = "c" * 40
+    folder = model("/a/folder", "sha256:1")
+    copy = vouched(folder, commit)
+    assert (copy.copy_of, copy.revision, vouched_key(copy)) == (commit, "sha256:1", {"vouched_copy_of": commit})
+    assert vouched(folder, None) == folder and vouched_key(folder) == {}
+    for other in (model("bundled:x", "sha256:1"), model("owner/name", commit)):
+        assert vouched(other, commit) == other
+    with pytest.raises(ModelError, match="expected 40 hexadecimal digits, got 'main'"):
+        vouched(folder, "main")

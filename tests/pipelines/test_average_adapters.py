@@ -283,3 +283,20 @@ def test_adapters_that_do_not_go_together_are_refused(invoke: Invoke, three: lis
     assert "were trained with other prompts" in refused(*pair)
     write_manifest(pair[1], {"model": "base", "revision": "sha256:2", "prompts": "one"})
     assert "are of different bases" in refused(*pair)
+
+
+def test_an_average_over_a_vouched_copy_stays_one_of_the_hubs_base(
+    invoke: Invoke, three: list[Path], tmp_path: Path, tiny_lm: Path
+) -> None:
+    commit = "c" * 40
+    adapters = [shutil.copytree(one, tmp_path / one.name) for one in three[:2]]
+    for one in adapters:
+        write_manifest(one, {"model": "owner/model", "revision": commit})
+    given = ["--adapters", *adapters, "--output", tmp_path / "average", "--base", tiny_lm]
+    refused = invoke(average_adapters.main, *given)
+    assert refused.returncode == 2 and refused.stderr.count("was trained on the base") == 2
+    done = invoke(average_adapters.main, *given, "--base-revision", commit)
+    assert done.returncode == 0, done.stderr
+    manifest = read_manifest(tmp_path / "average")
+    assert manifest is not None and manifest["vouched_copy_of"] == commit
+    assert read_adapter(tmp_path / "average").base_revision == commit

@@ -82,6 +82,10 @@ def test_an_adapter_that_does_not_go_with_the_model_is_refused_before_it_loads(
     write_manifest(adapter, {"model": "x", "revision": "sha256:of another base"})
     with pytest.raises(InputError, match=r"was trained on the base .* at sha256:of another base"):
         check_language_model("mine", chosen, Settings())
+    write_manifest(adapter, {"model": "owner/model", "revision": "c" * 40})
+    with pytest.raises(InputError, match="`revision` beside `model` in a reranker's table"):
+        check_language_model("mine", chosen, Settings())
+    check_language_model("mine", chosen.model_copy(update={"revision": "c" * 40}), Settings())
     (adapter / "manifest.json").unlink()
     stated = adapter / "adapter_config.json"
     of_encoder = {**json.loads(stated.read_text(encoding="utf-8")), "task_type": "FEATURE_EXTRACTION"}

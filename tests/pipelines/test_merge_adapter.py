@@ -253,3 +253,23 @@ def test_other_prompts_than_the_adapters_are_refused_before_merging(
     done = invoke(merge_adapter.main, *measured(tmp_path / "out", adapter=adapter))
     assert done.returncode == 2 and "keys of its manifest differ: prompts" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_copy_of_a_hubs_base_is_taken_where_its_user_vouches_for_it(
+    measured: Callable[..., list[object]], invoke: Invoke, tmp_path: Path, toys: Toys
+) -> None:
+    commit = "c" * 40
+    adapter = shutil.copytree(toys.adapter, tmp_path / "adapter")
+    write_manifest(adapter, {"model": "owner/model", "revision": commit})
+    given = measured(tmp_path / "merged", "--into", "16bit", "--base", toys.base, adapter=adapter)
+    done = invoke(merge_adapter.main, *given)
+    assert done.returncode == 2 and "you vouch for it: --base FOLDER --base-revision COMMIT" in done.stderr
+    done = invoke(merge_adapter.main, *given, "--base-revision", "main")
+    assert done.returncode == 2 and "expected 40 hexadecimal digits, got 'main'" in done.stderr
+    assert not (tmp_path / "merged").exists()
+    done = invoke(merge_adapter.main, *given, "--base-revision", commit)
+    assert done.returncode == 0, done.stderr
+    manifest = read_manifest(tmp_path / "merged")
+    assert manifest is not None
+    assert (manifest["model"], manifest["vouched_copy_of"]) == (str(toys.base), commit)
+    assert manifest["revision"].startswith("sha256:") and "16bit" in manifest["scores"]

@@ -1,6 +1,7 @@
 """`quantize_reranker.py` over tiny models: accepted, refused, stopped before any cost, killed and started again."""
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -86,6 +87,7 @@ def test_an_accepted_model_stands_under_its_name_with_the_gates_numbers(
     assert "Queries that lost most" in (work / "report.html").read_text(encoding="utf-8")
     assert "verdict           accepted" in done.stdout and str(made) in done.stdout
     assert done.stderr.count("opening the engine") == 2
+    assert re.search(r"gate, 16bit model +\d+\.\d s\n +dequantised .*\n +gate, quantised model +\d", done.stdout)
 
     again = quantized(*LOOSE)
     assert again.returncode == 0 and "opening the engine" not in again.stderr

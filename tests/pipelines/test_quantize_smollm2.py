@@ -1,4 +1,4 @@
-"""The whole chain with SmolLM2-135M on real Eedi text: QLoRA steps, merge, quantise, plain weights, gate.
+"""One chain with SmolLM2-135M on real Eedi text: QLoRA, both merges, average, quantise, plain weights, gate.
 
 The numbers are written to the terminal. Back ends with environments of their own run under
 the marker `quantizers` (`make test-quantizers`; QUANTIZER_ENVIRONMENTS names another folder of environments).
@@ -14,15 +14,22 @@ from typing import NamedTuple
 
 import pytest
 import torch
+from adapter_toys import whole
 
+from core.adapter_average import average_adapters as average_adapters_as
+from core.adapter_factors import load_factors
+from core.adapter_merge import INTO, merge_adapter
+from core.adapters import read_adapter
 from core.artifacts import read_manifest, write_manifest
-from core.lora import PRESETS, open_trainable, save_trained
+from core.lora import LoraPreset, open_trainable, save_trained
 from core.models import locate_model
 from core.next_token import next_token_logits
+from core.records import queries_of
 from core.tables import read_misconceptions, read_questions, write_misconceptions, write_questions
-from core.transformers_engine import TransformersEngine
-from pipelines import quantize_reranker
+from core.tokenizer import load_tokenizer
+from pipelines import average_adapters, quantize_reranker
 from rerank.calibration_prompts import read_calibration
+from rerank.prompts import BuiltPrompt, ListwisePrompter, PromptTemplate
 from rerank.quantize import BACK_ENDS
 from rerank.weights_guard import check_weights
 
@@ -66,35 +73,70 @@ def tell(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
 
 
 @pytest.fixture
-def quantized(real_files: Files, tiny_config: Path, tiny_model: Path, invoke: Invoke) -> Iterator[Invoke]:
+def quantized(real_files: Files, tiny_config: Path, invoke: Invoke) -> Iterator[Invoke]:
     table = {"kind": "listwise", "model": BASE, "candidates": 5, "batch_queries": 4}
     settings = [f"rerankers.lm.{key}={value}" for key, value in table.items()]
     settings += ["quantization.group_size=64", "quantization.queries=4", "quantization.prompts=4"]
-    settings += ["quantization.map_delta=-0.2", "quantization.agreement=0.5", "threads=2"]
+    # Eight prompts of a model of this size say little: the gate only measures here.
+    settings += ["quantization.map_delta=-1", "quantization.agreement=0", "threads=2"]
     named: list[object] = ["--train", real_files.train, "--misconceptions", real_files.misconceptions]
-    named += ["--config", tiny_config, "--retriever", tiny_model, "--reranker", "lm"]
+    named += ["--config", tiny_config, "--retriever", "bundled:all-MiniLM-L6-v2", "--reranker", "lm"]
     named += [part for value in settings for part in ("--set", value)]
     threads = torch.get_num_threads()
     yield lambda *more: invoke(quantize_reranker.main, *named, *more)
     torch.set_num_threads(threads)
 
 
-def trained_adapter(prompts: list[list[int]], folder: Path) -> tuple[Path, list[float]]:
-    """Take three QLoRA steps towards the token "B" after real prompts; return the adapter and the losses."""
+def real_prompts(count: int) -> list[BuiltPrompt]:
+    """Return the shortest listwise prompts of real questions, the right misconception second ("B") of three."""
+    bank = {entry.id: entry for entry in read_misconceptions(EEDI / "misconception_mapping.csv")}
+    queries = queries_of(read_questions(EEDI / "train.csv").questions, labelled_only=True)
+    queries = sorted(queries, key=lambda query: len(query.question.text))[:count]
+    prompter = ListwisePrompter(load_tokenizer(locate_model(BASE).folder), PromptTemplate())
+    others = [bank[id] for id in sorted(bank)[: count + 2]]
+    shown = []
+    for query in queries:
+        right = next(iter(query.labels))
+        first, last = [entry for entry in others if entry.id != right][:2]
+        shown.append([first, bank[right], last])
+    return [prompter.build(query, entries) for query, entries in zip(queries, shown, strict=True)]
+
+
+class Trained(NamedTuple):
+    folder: Path
+    losses: list[float]
+    logits: torch.Tensor
+
+
+def trained_adapter(prompts: list[BuiltPrompt], asked: BuiltPrompt, folder: Path, *, seed: int) -> Trained:
+    """Take three QLoRA steps towards the right label; return the adapter, the losses and what the model then says."""
     base = locate_model(BASE).folder
-    model = open_trainable(base, method="qlora", lora=PRESETS["r16"], device="cpu", dtype=torch.float32)
+    preset = LoraPreset(rank=8, alpha=16)
+    model = open_trainable(base, method="qlora", lora=preset, device="cpu", dtype=torch.float32, seed=seed)
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=2e-4)
     losses = []
     for _ in range(3):
-        logits = next_token_logits(model, prompts)
-        loss = torch.nn.functional.cross_entropy(logits.float(), torch.full((len(prompts),), 50))
+        logits = next_token_logits(model, [prompt.token_ids for prompt in prompts])
+        loss = torch.nn.functional.cross_entropy(logits, torch.tensor([prompt.label_ids[1] for prompt in prompts]))
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
         losses.append(loss.item())
     save_trained(model, folder, base=base, base_name=BASE)
     write_manifest(folder, {"training": {"method": "qlora"}})
-    return folder, losses
+    return Trained(folder, losses, all_logits(model.eval(), asked))
+
+
+def all_logits(model: torch.nn.Module, asked: BuiltPrompt) -> torch.Tensor:
+    with torch.no_grad():
+        found: torch.Tensor = model(input_ids=torch.tensor([asked.token_ids])).logits[0].float()
+    return found
+
+
+def deltas(folder: Path) -> dict[str, torch.Tensor]:
+    """Return what an adapter adds to the first layer's weights."""
+    factors = load_factors(read_adapter(folder))
+    return {name: own.delta() for name, own in factors.items() if ".layers.0." in name}
 
 
 def gate_of(folder: Path) -> dict[str, float]:
@@ -105,37 +147,57 @@ def gate_of(folder: Path) -> dict[str, float]:
 
 @pytest.mark.slow
 @pytest.mark.eedi
-def test_adapter_merge_quantise_dequantise_gate(quantized: Invoke, tell: Callable[[str], None], tmp_path: Path) -> None:
-    from core.tokenizer import load_tokenizer
-    from rerank.prompts import ListwisePrompter, PromptTemplate
+def test_adapters_merge_average_quantise_dequantise_gate(
+    quantized: Invoke, invoke: Invoke, tell: Callable[[str], None], tmp_path: Path
+) -> None:
+    pytest.importorskip("bitsandbytes")
+    *prompts, asked = real_prompts(4)
+    one = trained_adapter(prompts[:2], asked, tmp_path / "one", seed=1)
+    two = trained_adapter(prompts[2:], asked, tmp_path / "two", seed=2)
+    for trained in (one, two):
+        tell(f"QLoRA losses: {[round(loss, 3) for loss in trained.losses]}")
+        assert trained.losses[0] > trained.losses[1] > trained.losses[2]
 
-    # A few real prompts to take steps on: the calibration file of a back end that reads prompts would do as well.
-    questions = [q for q in read_questions(EEDI / "train.csv").questions if any(q.labels)][:2]
-    bank = read_misconceptions(EEDI / "misconception_mapping.csv")[:4]
-    from core.records import queries_of
+    # Merged both ways: only the dequantised base gives the model that was trained, to float32's noise in 30 layers.
+    within = 1e-4 * float(one.logits.abs().max())
+    apart = {}
+    for into in INTO:
+        merged = merge_adapter(locate_model(BASE).folder, one.folder, tmp_path / into, into=into, dtype="float32")
+        found = all_logits(whole(merged), asked)
+        agrees = float((found.argmax(dim=-1) == one.logits.argmax(dim=-1)).float().mean())
+        apart[into] = (float((found - one.logits).abs().max()), agrees)
+        tell(f"merged into {into}: logits apart by {apart[into][0]:.2e}, top-1 agrees on {agrees:.4f}")
+    assert apart["dequantised"][0] < within and apart["dequantised"][1] == 1.0
+    assert apart["16bit"][0] > 1.0 and apart["16bit"][1] < 1.0
 
-    prompter = ListwisePrompter(load_tokenizer(locate_model(BASE).folder), PromptTemplate())
-    prompts = [list(prompter.build(query, list(bank)).token_ids) for query in queries_of(questions)[:2]]
-    adapter, losses = trained_adapter(prompts, tmp_path / "adapter")
-    tell(f"QLoRA losses: {losses}")
-    assert losses[0] > losses[1] > losses[2]
+    folders = ["--adapters", one.folder, two.folder]
+    done = invoke(average_adapters.main, *folders, "--output", tmp_path / "average")
+    assert done.returncode == 0, done.stderr
+    first, second, mean = (deltas(folder) for folder in (one.folder, two.folder, tmp_path / "average"))
+    assert len(mean) == 7
+    for name, delta in mean.items():
+        torch.testing.assert_close(delta, (first[name] + second[name]) / 2, rtol=0, atol=1e-7)
+        assert float((delta - first[name]).norm()) > 0.1 * float(delta.norm())
+    errors = {
+        method: average_adapters_as([one.folder, two.folder], tmp_path / method, method=method).error
+        for method in ("svd", "factors")
+    }
+    tell(f"rank 16 exact; lost at rank 8 by svd {errors['svd']:.4f}, by the mean of factors {errors['factors']:.4f}")
+    assert 0 < errors["svd"] < errors["factors"]
 
     # A model that took three steps, plainly rounded; what a gate refuses is test_quantize_reranker.py's matter.
-    open_gate = ["--set", "quantization.agreement=0", "--set", "quantization.map_delta=-1"]
-    done = quantized("--adapter", adapter, "--back-end", "rtn", "--output", tmp_path / "made", *open_gate)
+    done = quantized("--adapter", tmp_path / "average", "--back-end", "rtn", "--output", tmp_path / "made")
     assert done.returncode == 0, done.stderr
     work = tmp_path / "made.work"
     assert read_manifest(work / "merged")["into"] == "dequantised"  # type: ignore[index]
+    weights = check_weights(work / "merged", tmp_path / "made")
+    assert weights is not None and 0.05 < weights.mean < 0.2
+    # The folder of plain weights is what the gate measured, and what a machine without 4-bit kernels can serve.
     gate = gate_of(tmp_path / "made")
     tell(f"rtn: {gate}")
+    assert gate["measured_through"] == "dequantised weights" and (work / "dequantised" / "config.json").is_file()
     assert gate["prompts"] == 8 and 0 <= gate["top1_agreement"] <= 1 and 0 < gate["mean_kl"] < 2
-
-    # The folder of plain weights scores as the gate measured: what a machine without 4-bit kernels can serve.
-    errors = check_weights(work / "merged", tmp_path / "made")
-    assert errors is not None and 0.05 < errors.mean < 0.2
-    engine = TransformersEngine.load(work / "dequantised", dtype="float32", device="cpu")
-    [scores] = engine.score([prompts[0]], [[50, 51]])
-    assert abs(float(torch.tensor(scores.logprobs).exp().sum()) - 1) < 1e-5
+    assert 0 < gate["map@25_16bit"] < 1
 
 
 @pytest.mark.quantizers
@@ -156,7 +218,7 @@ def test_a_back_end_in_its_environment(
     errors = check_weights(locate_model(BASE).folder, tmp_path / "made")
     tell(f"{name}: {gate}, weights {errors}")
     assert errors is not None and errors.largest < 0.4
-    assert gate["mean_kl"] < 2 and gate["top1_agreement"] >= 0.5
+    assert gate["prompts"] == 8 and 0 < gate["mean_kl"] < 1
     config = json.loads((tmp_path / "made" / "config.json").read_text(encoding="utf-8"))
     method = config["quantization_config"]["quant_method"]
     assert config["dtype"] == ("float16" if method == "awq" else dtype) and method in ("compressed-tensors", "awq")
