@@ -5,6 +5,7 @@ counts), so it does not name the check itself.
 """
 
 from collections.abc import Mapping
+from textwrap import fill
 
 # Any answer of a model.
 FAILED = "request failed"
@@ -71,7 +72,11 @@ EXPLANATION_REASONS = (*_UNREAD, NOT_PARSED, TOO_SHORT, TOO_LONG, SAYS_NOTHING)
 
 def row_reasons_text() -> str:
     """Return the reasons of each check as lines for a terminal."""
-    return "\n".join(f"  {check:<12}{'; '.join(reasons)}" for check, reasons in ROW_REASONS.items())
+    lines = [
+        fill("; ".join(reasons), 100, initial_indent=f"  {check:<12}", subsequent_indent=" " * 14)
+        for check, reasons in ROW_REASONS.items()
+    ]
+    return "\n".join(lines)
 
 
 def counted(check: str, reason: str | None) -> str:
