@@ -5,9 +5,9 @@
 # WRITER: any model for --model ("" with an endpoint); ENGINE: transformers, or the name of a table that EXTRA describes
 # (--set engines.vllm.kind=vllm is set for ENGINE=vllm). SPLIT: options of evaluate_retrieval.py. CONFIG: its config.
 set -eu
-DATA=${DATA:-../shared/data/eedi} WRITER=${WRITER-bundled:SmolLM2-135M-Instruct} ENGINE=${ENGINE:-transformers}
-CONFIG=${CONFIG:-pipelines/configs/gpu.toml} SPLIT=${SPLIT:---unseen 0.6} EXTRA=${EXTRA:-} PYTHON=${PYTHON:-python3}
-BANK=${BANK:-$DATA/misconception_mapping.csv} REAL=${REAL:-$DATA/explanations.csv} RESULTS=${RESULTS:-runs/explanation_quality}
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+WRITER=${WRITER-bundled:SmolLM2-135M-Instruct} ENGINE=${ENGINE:-transformers} REAL=${REAL:-$DATA/explanations.csv}
+CONFIG=${CONFIG:-pipelines/configs/gpu.toml} SPLIT=${SPLIT:---unseen 0.6} RESULTS=${RESULTS:-runs/explanation_quality}
 [ "$ENGINE" = vllm ] && EXTRA="--set engines.vllm.kind=vllm $EXTRA"
 mkdir -p "$RESULTS"
 

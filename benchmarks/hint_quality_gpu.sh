@@ -5,16 +5,15 @@
 # FOLDS chooses; STEPS: once, and retrain when all folds have been through once (their hints train each other's retrievers);
 # EXTRA: further --set options; LIMIT seconds a process.
 set -u
-DATA=${DATA:-../shared/data/eedi} MODEL=${MODEL:-bundled:all-MiniLM-L6-v2} LM=${LM:-bundled:SmolLM2-135M-Instruct}
-RESULTS=${RESULTS:-runs/hint_quality} LIMIT=${LIMIT:-560} FOLDS=${FOLDS:-0 1 2 3 4} PYTHON=${PYTHON:-python3} EXTRA=${EXTRA:-}
-STEPS=${STEPS:-once}
-export OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false PYTHONUNBUFFERED=1 PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}"
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+RESULTS=${RESULTS:-runs/hint_quality} LIMIT=${LIMIT:-560} FOLDS=${FOLDS:-0 1 2 3 4} STEPS=${STEPS:-once}
+export OMP_NUM_THREADS=1
 mkdir -p "$RESULTS"
 run() { # FOLD OPTION…
     local fold=$1
     shift
     timeout -k 10 "$LIMIT" "$PYTHON" benchmarks/hint_quality.py --train "$DATA/train.csv" --hints "$DATA/hints.csv" \
-        --misconceptions "$DATA/misconception_mapping.csv" --config "${CONFIG:-pipelines/configs/gpu.toml}" --set threads=1 \
+        --misconceptions "$BANK" --config "${CONFIG:-pipelines/configs/gpu.toml}" --set threads=1 \
         --set training.refit=false --set "retriever.model=$MODEL" --set "reasoner_training.base=$LM" --set hints.max_tokens=200 \
         --set hints.writer.batch=256 --untaught $EXTRA --work "$RESULTS" --only-fold "$fold" "$@" >> "$RESULTS/fold$fold.log" 2>&1 ||
         { echo "fold $fold failed or was cut off"; tail -n 4 "$RESULTS/fold$fold.log"; }

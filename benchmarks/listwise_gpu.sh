@@ -7,26 +7,21 @@
 # QUERIES are timed (a query is two prompts), REPEATS times, the product with BATCH_QUERIES under way at once; EAGER=1
 # leaves compilation and CUDA graphs out (starts a minute sooner).
 set -u
-DATA=${DATA:-../shared/data/eedi} TOKENIZER=${TOKENIZER:-qwen2.5} RETRIEVER=${RETRIEVER:-bundled:all-MiniLM-L6-v2}
-RESULTS=${RESULTS:-runs/listwise_gpu} STEPS=${STEPS:-fp8 awq bf16 transformers end-to-end summary} LIMIT=${LIMIT:-280}
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+RETRIEVER=${RETRIEVER:-bundled:all-MiniLM-L6-v2} RESULTS=${RESULTS:-runs/listwise_gpu} STEPS=${STEPS:-fp8 awq bf16 transformers end-to-end summary} LIMIT=${LIMIT:-280}
 SHAPE=${SHAPE:-32b} QUERIES=${QUERIES:-192} BATCH_QUERIES=${BATCH_QUERIES:-512} TP=${TP:-1 2} REPEATS=${REPEATS:-2} EAGER=${EAGER:-1} BATCH_TOKENS=${BATCH_TOKENS:-8192}
-PYTHON=${PYTHON:-python3} WORK=${WORK:-$RESULTS/work}
-# NVLink multicast stays off: on a shared host it can put the GPUs out of service.
-export NCCL_NVLS_ENABLE=0 TORCH_SYMM_MEM_DISABLE_MULTICAST=1 NVSHMEM_DISABLE_NVLS=1 VLLM_ALLREDUCE_USE_SYMM_MEM=0
-export VLLM_USE_NCCL_SYMM_MEM=0 VLLM_NO_USAGE_STATS=1 DO_NOT_TRACK=1 HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
-export PYTHONUNBUFFERED=1 PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}"
+WORK=${WORK:-$RESULTS/work}
+no_multicast
+offline
 mkdir -p "$RESULTS"
 speed() { # NAME ARGUMENTS
-    local name=$1 began=$SECONDS extra=()
+    local name=$1 extra=()
     shift
     [ "$EAGER" = 1 ] && extra+=(--enforce-eager)
     [ "$SHAPE" = tiny ] && extra+=(--tiny)
-    timeout -k 10 "$LIMIT" "$PYTHON" benchmarks/listwise_speed.py "$@" --shape "$SHAPE" --data "$DATA" --tokenizer "$TOKENIZER" \
+    limited "$name" 15 "$PYTHON" benchmarks/listwise_speed.py "$@" --shape "$SHAPE" --data "$DATA" --tokenizer "$TOKENIZER" \
         --work "$WORK" --output "$RESULTS/listwise.jsonl" --queries "$QUERIES" --repeats "$REPEATS" \
-        --batch-tokens "$BATCH_TOKENS" --batch-queries "$BATCH_QUERIES" --retriever "$RETRIEVER" ${extra[@]+"${extra[@]}"} > "$RESULTS/$name.log" 2>&1
-    local status=$?
-    echo "$name: exit status $status after $((SECONDS - began)) s"
-    [ $status = 0 ] || tail -n 15 "$RESULTS/$name.log"
+        --batch-tokens "$BATCH_TOKENS" --batch-queries "$BATCH_QUERIES" --retriever "$RETRIEVER" ${extra[@]+"${extra[@]}"}
 }
 for step in $STEPS; do
     case $step in

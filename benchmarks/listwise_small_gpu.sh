@@ -6,10 +6,10 @@
 # LIMIT seconds a process. EXTRA: further options (a recipe of stage 1: "--set training.batch_size=32"). WORK: folders of the
 # folds with their retrievers, for instance those that stage_one_gpu.sh and rerank_gpu.sh left ('…/texts/fold{fold}').
 set -u
-DATA=${DATA:-../shared/data/eedi} MODEL=${MODEL:-bundled:all-MiniLM-L6-v2} LM=${LM:-bundled:SmolLM2-135M-Instruct}
-RESULTS=${RESULTS:-runs/listwise_small} WORK=${WORK:-$RESULTS/fold{fold\}} LIMIT=${LIMIT:-560} FOLDS=${FOLDS:-0 1 2 3 4} PYTHON=${PYTHON:-python3}
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+RESULTS=${RESULTS:-runs/listwise_small} WORK=${WORK:-$RESULTS/fold{fold\}} LIMIT=${LIMIT:-560} FOLDS=${FOLDS:-0 1 2 3 4}
 STEPS=${STEPS:-retrievers variants summary} VARIANTS=${VARIANTS:-cross-residual,pointwise,ensemble,cross-wide,listwise}
-export OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false PYTHONUNBUFFERED=1 PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}"
+export OMP_NUM_THREADS=1
 mkdir -p "$RESULTS"
 TEXT_FILES=()
 [ "${TEXTS:-0}" = 1 ] && TEXT_FILES=(--hints "$DATA/hints.csv" --explanations "$DATA/explanations.csv")
@@ -17,8 +17,8 @@ small() { # LOG ARGUMENTS
     local log=$1
     shift
     timeout -k 10 "$LIMIT" "$PYTHON" benchmarks/listwise_small.py --train "$DATA/train.csv" \
-        --misconceptions "$DATA/misconception_mapping.csv" --config "pipelines/configs/${CONFIG:-gpu}.toml" \
-        ${TEXT_FILES[@]+"${TEXT_FILES[@]}"} --set training.refit=false --set "retriever.model=$MODEL" ${EXTRA:-} --base-model "$LM" \
+        --misconceptions "$BANK" --config "pipelines/configs/${CONFIG:-gpu}.toml" \
+        ${TEXT_FILES[@]+"${TEXT_FILES[@]}"} --set training.refit=false --set "retriever.model=$MODEL" $EXTRA --base-model "$LM" \
         --work "$WORK" --output "$RESULTS/out" "$@" > "$RESULTS/$log.log" 2>&1 ||
         { echo "$log failed or was cut off"; tail -n 4 "$RESULTS/$log.log"; }
 }

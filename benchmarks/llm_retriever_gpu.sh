@@ -5,24 +5,20 @@
 # STEPS="train average summary" chooses; MEMBERS what is trained; AT_A_TIME processes; SETS="training.epochs=3 …" config values
 # of the adapters, MINILM_SETS MiniLM's; LIMIT seconds a process.
 set -u
-DATA=${DATA:-../shared/data/eedi} MINILM=${MINILM:-bundled:all-MiniLM-L6-v2} LM=${LM:-bundled:SmolLM2-135M-Instruct}
-RESULTS=${RESULTS:-runs/llm_retriever} LIMIT=${LIMIT:-240} PYTHON=${PYTHON:-python3} STEPS=${STEPS:-train average summary}
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+MINILM=${MINILM:-bundled:all-MiniLM-L6-v2} RESULTS=${RESULTS:-runs/llm_retriever} LIMIT=${LIMIT:-240} STEPS=${STEPS:-train average summary}
 MEMBERS=${MEMBERS:-smollm2 minilm part0 part1 part2 part3 part4} AT_A_TIME=${AT_A_TIME:-7} SETS=${SETS:-} MINILM_SETS=${MINILM_SETS:-training.epochs=8}
-BANK=${BANK:-$DATA/misconception_mapping.csv}
-export OMP_NUM_THREADS=${OMP_NUM_THREADS:-2} TOKENIZERS_PARALLELISM=false PYTHONUNBUFFERED=1 HF_HUB_OFFLINE=1
-export PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}"
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-2} PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True
+offline
 mkdir -p "$RESULTS"
 sets=()
 for value in $SETS; do sets+=(--set-lm "$value"); done
 for value in $MINILM_SETS; do sets+=(--set-minilm "$value"); done
 study() { # LOG ACTION NAMES…
-    local log=$1 began=$SECONDS
+    local log=$1
     shift
-    timeout -k 10 "$LIMIT" "$PYTHON" benchmarks/llm_retriever.py "$@" --train "$DATA/train.csv" --misconceptions "$BANK" \
-        --work "$RESULTS" --lm "$LM" --minilm "$MINILM" ${sets[@]+"${sets[@]}"} > "$RESULTS/$log.log" 2>&1
-    local status=$?
-    echo "$log: exit status $status after $((SECONDS - began)) s"
-    [ $status = 0 ] || tail -n 6 "$RESULTS/$log.log"
+    limited "$log" 6 "$PYTHON" benchmarks/llm_retriever.py "$@" --train "$DATA/train.csv" --misconceptions "$BANK" \
+        --work "$RESULTS" --lm "$LM" --minilm "$MINILM" ${sets[@]+"${sets[@]}"}
 }
 for step in $STEPS; do
     case $step in

@@ -9,27 +9,23 @@
 # same without gradient checkpointing, in passes of MICRO_TEXTS), two-rerankers, two-retrievers (torchrun; the batch of one
 # GPU on each, then the same batch over both, which WEAK=1 leaves out), summary.
 set -u
-DATA=${DATA:-../shared/data/eedi} TOKENIZER=${TOKENIZER:-qwen2.5} RESULTS=${RESULTS:-runs/lora_gpu} LIMIT=${LIMIT:-120}
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+RESULTS=${RESULTS:-runs/lora_gpu} LIMIT=${LIMIT:-120}
 STEPS=${STEPS:-reranker retriever retriever-kept summary} SHAPE=${SHAPE:-true} TIMED=${TIMED:-4} WARM_UP=${WARM_UP:-2}
-PRESET=${PRESET:-r64} MICRO_TEXTS=${MICRO_TEXTS:-16} PYTHON=${PYTHON:-python3} WORK=${WORK:-$RESULTS/work}
+PRESET=${PRESET:-r64} MICRO_TEXTS=${MICRO_TEXTS:-16} WORK=${WORK:-$RESULTS/work}
 RERANKER=${RERANKER:-32b} RETRIEVER=${RETRIEVER:-14b} WEAK=${WEAK:-0}
-# NVLink multicast stays off: on a shared host it can put the GPUs out of service.
-export NCCL_NVLS_ENABLE=0 TORCH_SYMM_MEM_DISABLE_MULTICAST=1 NVSHMEM_DISABLE_NVLS=1
-export HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false OMP_NUM_THREADS=${OMP_NUM_THREADS:-4} PYTHONUNBUFFERED=1
-export PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}"
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-4} PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True
+no_multicast
+offline
 mkdir -p "$RESULTS"
 lists=8 queries=32 extra=()
 [ "$SHAPE" = tiny ] && lists=2 queries=4 extra=(--tiny)
 steps() { # NAME PROCESSES ARGUMENTS
-    local name=$1 processes=$2 began=$SECONDS start=("$PYTHON")
+    local name=$1 processes=$2 start=("$PYTHON")
     shift 2
     [ "$processes" = 1 ] || start=("$PYTHON" -m torch.distributed.run --standalone --nproc-per-node "$processes")
-    timeout -k 10 "$LIMIT" "${start[@]}" benchmarks/lora_steps.py "$@" --data "$DATA" --tokenizer "$TOKENIZER" --preset "$PRESET" \
-        --work "$WORK" --output "$RESULTS/lora.jsonl" --steps "$TIMED" --warm-up "$WARM_UP" ${extra[@]+"${extra[@]}"} \
-        > "$RESULTS/$name.log" 2>&1
-    local status=$?
-    echo "$name: exit status $status after $((SECONDS - began)) s"
-    [ $status = 0 ] || tail -n 15 "$RESULTS/$name.log"
+    limited "$name" 15 "${start[@]}" benchmarks/lora_steps.py "$@" --data "$DATA" --tokenizer "$TOKENIZER" --preset "$PRESET" \
+        --work "$WORK" --output "$RESULTS/lora.jsonl" --steps "$TIMED" --warm-up "$WARM_UP" ${extra[@]+"${extra[@]}"}
 }
 for step in $STEPS; do
     case $step in

@@ -3,37 +3,30 @@
 #   DATA=../shared/data/eedi MODEL=bundled:all-MiniLM-L6-v2 GPUS=1 bash benchmarks/rerank_gpu.sh out-of-fold variants
 # LONG: retrievers trained at a time; VARIANTS: rerankers trained at a time.
 set -u
-DATA=${DATA:-../shared/data/eedi} MODEL=${MODEL:-bundled:all-MiniLM-L6-v2} RESULTS=${RESULTS:-runs/stage_one_gpu} LIMIT=${LIMIT:-3600}
-CONFIG=${CONFIG:-gpu_best} GPUS=${GPUS:-1} FIRST_GPU=${FIRST_GPU:-0} LONG=${LONG:-2} VARIANTS=${VARIANTS:-8} PYTHON=${PYTHON:-python3}
-export OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false PYTHONUNBUFFERED=1 PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True
-EXTRA=${EXTRA:-}; export EXTRA CONFIG DATA MODEL RESULTS LIMIT GPUS FIRST_GPU PYTHON
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+RESULTS=${RESULTS:-runs/stage_one_gpu} LIMIT=${LIMIT:-3600} LONG=${LONG:-2} VARIANTS=${VARIANTS:-8}
+export CONFIG=${CONFIG:-gpu_best} OMP_NUM_THREADS=1 PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True
 mkdir -p "$RESULTS/rerank"
 
-rerank() { # SLOT LOG OPTION… ; tried twice
+rerank() { # SLOT LOG OPTION…
     local slot=$1 log=$2; shift 2
-    for _ in 1 2; do
-        CUDA_VISIBLE_DEVICES=$((FIRST_GPU + slot % GPUS)) timeout "$LIMIT" "$PYTHON" benchmarks/rerank_folds.py --train "$DATA/train.csv" \
-            --misconceptions "$DATA/misconception_mapping.csv" --hints "$DATA/hints.csv" --explanations "$DATA/explanations.csv" \
-            --config pipelines/configs/$CONFIG.toml --set "retriever.model=$MODEL" --set threads=1 \
-            --work "$RESULTS/texts/fold{fold}" --output "$RESULTS/rerank" $EXTRA "$@" > "$RESULTS/rerank/$log.log" 2>&1 && return
-    done
-    echo "failed: $log"
+    on_gpu "$slot" "$RESULTS/rerank/$log.log" "$PYTHON" benchmarks/rerank_folds.py --train "$DATA/train.csv" \
+        --misconceptions "$BANK" --hints "$DATA/hints.csv" --explanations "$DATA/explanations.csv" \
+        --config "pipelines/configs/$CONFIG.toml" --set "retriever.model=$MODEL" --set threads=1 \
+        --work "$RESULTS/texts/fold{fold}" --output "$RESULTS/rerank" $EXTRA "$@" || echo "failed: $log"
 }
-export -f rerank
-
-at_a_time() { xargs -P "$1" -L 1 --process-slot-var=SLOT bash -c 'rerank "$SLOT" "$@"' _; }
 
 for step in "$@"; do
     case $step in
         out-of-fold)
             for k in 0 1 2 3 4; do for j in 0 1 2; do echo "out-of-fold-$k-$j --only-fold $k --out-of-fold $j"; done; done \
-                | at_a_time "$LONG" ;;
+                | at_a_time "$LONG" rerank ;;
         variants)
             # The first variant of a fold makes its out-of-fold rankings, which the others read.
-            for k in 0 1 2 3 4; do echo "first-$k --only-fold $k --variants from-retriever"; done | at_a_time "$VARIANTS"
+            for k in 0 1 2 3 4; do echo "first-$k --only-fold $k --variants from-retriever"; done | at_a_time "$VARIANTS" rerank
             for v in residual longer from-minilm longer-residual wide-score; do
                 for k in 0 1 2 3 4; do echo "$v-$k --only-fold $k --variants $v"; done
-            done | at_a_time "$VARIANTS"
+            done | at_a_time "$VARIANTS" rerank
             "$PYTHON" benchmarks/rerank_folds.py --output "$RESULTS/rerank" --summarise ;;
     esac
 done

@@ -6,33 +6,26 @@
 # pipelines/configs (gpu_best); EXTRA: further options. PLAIN and LONG: how
 # many at a time without and with texts (a training with explanations takes about 20 GB). LIMIT: seconds a process.
 set -u
-DATA=${DATA:-../shared/data/eedi} MODEL=${MODEL:-bundled:all-MiniLM-L6-v2} RESULTS=${RESULTS:-runs/stage_one_gpu} LIMIT=${LIMIT:-3600}
-CONFIG=${CONFIG:-gpu_best} GPUS=${GPUS:-1} FIRST_GPU=${FIRST_GPU:-0} PLAIN=${PLAIN:-5} LONG=${LONG:-2} PYTHON=${PYTHON:-python3}
-export OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false PYTHONUNBUFFERED=1 PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True
-EXTRA=${EXTRA:-}; export EXTRA CONFIG DATA MODEL RESULTS LIMIT GPUS FIRST_GPU PYTHON
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+RESULTS=${RESULTS:-runs/stage_one_gpu} LIMIT=${LIMIT:-3600} CONFIG=${CONFIG:-gpu_best} PLAIN=${PLAIN:-5} LONG=${LONG:-2}
+export OMP_NUM_THREADS=1 PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True
 mkdir -p "$RESULTS"
 
-evaluate() { # SLOT CONFIG TEXTS NAME LOG OPTION… ; tried twice: a training goes on from its last epoch
+evaluate() { # SLOT CONFIG TEXTS NAME LOG OPTION…
     local slot=$1 config=$2 texts=$3 name=$4 log=$5; shift 5
     [ "$texts" = yes ] && set -- "$@" --hints "$DATA/hints.csv" --explanations "$DATA/explanations.csv"
-    for _ in 1 2; do
-        CUDA_VISIBLE_DEVICES=$((FIRST_GPU + slot % GPUS)) timeout "$LIMIT" "$PYTHON" pipelines/evaluate_retrieval.py --train "$DATA/train.csv" \
-            --misconceptions "$DATA/misconception_mapping.csv" --config "pipelines/configs/$config.toml" \
-            --set "retriever.model=$MODEL" --set threads=1 --output "$RESULTS/$name" $EXTRA "$@" > "$RESULTS/$log.log" 2>&1 && return
-    done
-    echo "failed: $log"
+    on_gpu "$slot" "$RESULTS/$log.log" "$PYTHON" pipelines/evaluate_retrieval.py --train "$DATA/train.csv" \
+        --misconceptions "$BANK" --config "pipelines/configs/$config.toml" --set "retriever.model=$MODEL" --set threads=1 \
+        --output "$RESULTS/$name" $EXTRA "$@" || echo "failed: $log"
 }
-export -f evaluate
-
-at_a_time() { xargs -P "$1" -L 1 --process-slot-var=SLOT bash -c 'evaluate "$SLOT" "$@"' _; }
 
 for step in "$@"; do
     case $step in
-        folds) for k in 0 1 2 3 4; do echo "$CONFIG no folds folds-$k --folds 5 --only-fold $k"; done | at_a_time "$PLAIN" ;;
-        texts) for k in 0 1 2 3 4; do echo "$CONFIG yes texts texts-$k --folds 5 --only-fold $k"; done | at_a_time "$LONG" ;;
-        lengths) for e in 12 8 4; do echo "gpu no unseen$e unseen$e --unseen 0.6 --set training.epochs=$e"; done | at_a_time "$PLAIN" ;;
-        texts-lengths) for e in 12 8 4; do echo "gpu yes texts-unseen$e texts-unseen$e --unseen 0.6 --set training.epochs=$e"; done | at_a_time "$((LONG * 2))" ;;
-        best) printf "$CONFIG %s best-%s best-%s --unseen 0.6\n" yes texts texts no plain plain | at_a_time "$LONG" ;;
+        folds) for k in 0 1 2 3 4; do echo "$CONFIG no folds folds-$k --folds 5 --only-fold $k"; done | at_a_time "$PLAIN" evaluate ;;
+        texts) for k in 0 1 2 3 4; do echo "$CONFIG yes texts texts-$k --folds 5 --only-fold $k"; done | at_a_time "$LONG" evaluate ;;
+        lengths) for e in 12 8 4; do echo "gpu no unseen$e unseen$e --unseen 0.6 --set training.epochs=$e"; done | at_a_time "$PLAIN" evaluate ;;
+        texts-lengths) for e in 12 8 4; do echo "gpu yes texts-unseen$e texts-unseen$e --unseen 0.6 --set training.epochs=$e"; done | at_a_time "$((LONG * 2))" evaluate ;;
+        best) printf "$CONFIG %s best-%s best-%s --unseen 0.6\n" yes texts texts no plain plain | at_a_time "$LONG" evaluate ;;
     esac
     # All artifacts are there: the same command without --only-fold only puts the folds together.
     case $step in

@@ -5,11 +5,11 @@
 # (five folds, the variant FOLDS_VARIANT). VARIANTS are names below. EPOCHS: of each training. PER_GPU: trainings at a time
 # on a GPU. LIMIT: seconds a process. EXTRA: further options of every run. ROWS: labelled answers of each entry.
 set -u
-DATA=${DATA:-../shared/data/eedi} MODEL=${MODEL:-bundled:all-MiniLM-L6-v2} RESULTS=${RESULTS:-runs/synthetic_gpu} LIMIT=${LIMIT:-900}
-GPUS=${GPUS:-1} FIRST_GPU=${FIRST_GPU:-0} PER_GPU=${PER_GPU:-5} EPOCHS=${EPOCHS:-8} ROWS=${ROWS:-8} PYTHON=${PYTHON:-python3} CONFIG=${CONFIG:-gpu} EXTRA=${EXTRA:-}
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+RESULTS=${RESULTS:-runs/synthetic_gpu} LIMIT=${LIMIT:-900}
+PER_GPU=${PER_GPU:-5} ROWS=${ROWS:-8}
 VARIANTS=${VARIANTS:-mixed mixed-half unseen unseen-half first neighbours} FOLDS_VARIANT=${FOLDS_VARIANT:-unseen-half}
-export OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false PYTHONUNBUFFERED=1 PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True
-export DATA MODEL RESULTS LIMIT GPUS FIRST_GPU EPOCHS PYTHON CONFIG EXTRA
+export EPOCHS=${EPOCHS:-8} CONFIG=${CONFIG:-gpu} OMP_NUM_THREADS=1 PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True
 mkdir -p "$RESULTS"
 
 options() { # VARIANT
@@ -23,40 +23,35 @@ options() { # VARIANT
     esac
 }
 
-ablate() { # SLOT NAME VARIANT OPTION… ; tried twice: a training goes on from its last epoch
+ablate() { # SLOT NAME VARIANT OPTION…
     local slot=$1 name=$2 variant=$3; shift 3
-    for _ in 1 2; do
-        # shellcheck disable=SC2046,SC2086
-        CUDA_VISIBLE_DEVICES=$((FIRST_GPU + slot % GPUS)) timeout "$LIMIT" "$PYTHON" pipelines/ablate_synthetic.py --train "$DATA/train.csv" \
-            --misconceptions "$DATA/misconception_mapping.csv" --procedural "$RESULTS/made" --output "$RESULTS/$name" \
-            --config "pipelines/configs/$CONFIG.toml" --set "retriever.model=$MODEL" --set threads=1 --set zero_shot=false \
-            --set "training.epochs=$EPOCHS" --set training.refit=false $(options "$variant") $EXTRA "$@" \
-            > "$RESULTS/$name-${*//[^a-z0-9]/}.log" 2>&1 && return
-    done
-    echo "failed: $name $*"
+    # shellcheck disable=SC2046,SC2086
+    on_gpu "$slot" "$RESULTS/$name-${*//[^a-z0-9]/}.log" "$PYTHON" pipelines/ablate_synthetic.py --train "$DATA/train.csv" \
+        --misconceptions "$BANK" --procedural "$RESULTS/made" --output "$RESULTS/$name" \
+        --config "pipelines/configs/$CONFIG.toml" --set "retriever.model=$MODEL" --set threads=1 --set zero_shot=false \
+        --set "training.epochs=$EPOCHS" --set training.refit=false $(options "$variant") $EXTRA "$@" || echo "failed: $name $*"
 }
-export -f ablate options
-
-at_a_time() { xargs -P "$((GPUS * PER_GPU))" -L 1 --process-slot-var=SLOT bash -c 'ablate "$SLOT" "$@"' _; }
+export -f options
+pool() { at_a_time "$((GPUS * PER_GPU))" ablate; }
 
 for step in "$@"; do
     case $step in
         made)
-            "$PYTHON" pipelines/procedural_questions.py --misconceptions "$DATA/misconception_mapping.csv" \
+            "$PYTHON" pipelines/procedural_questions.py --misconceptions "$BANK" \
                 --train "$DATA/train.csv" --unlike "$DATA/test.csv" --rows-each "$ROWS" --output "$RESULTS/made" \
                 | tee "$RESULTS/made.log" ;;
         unseen)
             # The arm without made rows is the same in every variant: trained once, under the first one's name.
             first=${VARIANTS%% *}
             { echo "unseen-$first $first --unseen 0.6 --only-arm real"
-              for v in $VARIANTS; do echo "unseen-$v $v --unseen 0.6 --only-arm procedural"; done; } | at_a_time
+              for v in $VARIANTS; do echo "unseen-$v $v --unseen 0.6 --only-arm procedural"; done; } | pool
             for v in $VARIANTS; do
                 [ "$v" = "$first" ] || { mkdir -p "$RESULTS/unseen-$v/unseen-0.6"; cp -rn "$RESULTS/unseen-$first/unseen-0.6/real" "$RESULTS/unseen-$v/unseen-0.6/"; }
                 echo "unseen-$v $v --unseen 0.6"
-            done | at_a_time ;;
+            done | pool ;;
         folds)
             v=$FOLDS_VARIANT
-            for k in 0 1 2 3 4; do for arm in real procedural; do echo "folds-$v $v --folds 5 --only-fold $k --only-arm $arm"; done; done | at_a_time
+            for k in 0 1 2 3 4; do for arm in real procedural; do echo "folds-$v $v --folds 5 --only-fold $k --only-arm $arm"; done; done | pool
             ablate 0 "folds-$v" "$v" --folds 5 ;;
     esac
 done

@@ -205,6 +205,7 @@ def check_adapters(setting: Setting) -> dict[str, Any]:
         "average_moves": moved,
         "most": most,
         "passed": average.rank == 2 * RANK
+        and apart["peft_and_by_hand"]["max_abs"] <= setting.most  # both in float32
         and all(one["max_abs"] <= most for one in apart.values())
         and all(one["mean_abs"] > max(MOVES, 5 * apart["vllm_and_peft"]["mean_abs"]) for one in moved.values()),
     }

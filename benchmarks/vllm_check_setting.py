@@ -38,7 +38,7 @@ class Setting:
         most_16bit: The same where vLLM computes in 16 bits; twice what that type alone moves is allowed too.
         memory: vLLM's share of a GPU.
         answers: Texts that are asked for under a schema.
-        seconds: How long a server may take to start.
+        seconds: How long a server or a worker may take to start.
     """
 
     data: Path

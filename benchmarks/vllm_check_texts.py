@@ -63,7 +63,7 @@ def check_generate(setting: Setting) -> dict[str, Any]:
             sampling=HintSampling(max_tokens=400),
             limits=HintLimits(),
         )
-        hints = writer.write(queries[:4])
+        hints = writer.write(queries[:8])
         ledger.close()
     engine.close()
     return {
@@ -74,7 +74,7 @@ def check_generate(setting: Setting) -> dict[str, Any]:
         "finish_reasons": sorted({one.finish_reason for one in made}),
         "output_tokens": sum(one.output_tokens for one in made),
         "seconds": seconds,
-        "hints_asked": len(queries[:4]),
+        "hints_asked": len(queries[:8]),
         "hints_written": len(hints.hints),
         "hint_example": next((one.hint.hint for one in hints.hints.values()), None),
         "hint_rejections": dict(hints.rejections),

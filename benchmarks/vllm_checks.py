@@ -70,6 +70,7 @@ def main() -> None:
         _own_line(options.output, options.child).write_text(json.dumps(checked(options, options.child)))
         return
     options.output.parent.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a check's processes end with this one
     passed = [_in_a_process(options, name) for name in options.checks or CHECKS]
     sys.exit(0 if all(passed) else 1)
 
@@ -85,7 +86,7 @@ def _in_a_process(options: argparse.Namespace, name: str) -> bool:
     why = f"cut off after {options.limit:g} seconds"
     with log.open("w", encoding="utf-8") as told:
         command = [sys.executable, __file__, *sys.argv[1:], "--child", name]
-        process = subprocess.Popen(command, stdout=told, stderr=told, env=environment, start_new_session=True)
+        process = subprocess.Popen(command, stdout=told, stderr=told, env=environment, process_group=0)
         try:
             why = f"exit status {process.wait(options.limit)}"
         except subprocess.TimeoutExpired:
@@ -98,7 +99,7 @@ def _in_a_process(options: argparse.Namespace, name: str) -> bool:
         line = json.loads(own.read_text(encoding="utf-8"))
         own.unlink()
     else:
-        end = log.read_text(encoding="utf-8", errors="replace")[-2000:]
+        end = log.read_text(encoding="utf-8", errors="replace")[-4000:]
         line = {"check": name, "passed": False, "error": why, "messages": end}
     line["wall_seconds"] = round(time.perf_counter() - began, 1)
     with options.output.open("a", encoding="utf-8") as stream:
@@ -138,7 +139,7 @@ def checked(options: argparse.Namespace, name: str) -> dict[str, Any]:
         most_16bit=options.most_16bit,
         memory=options.memory,
         answers=options.answers,
-        seconds=options.limit,
+        seconds=options.limit / 2,
     )
     began = time.perf_counter()
     found = {"workers": scores.check_workers, "server": scores.check_server, "adapters": scores.check_adapters}

@@ -8,6 +8,7 @@ from core.chat_writer import DECLINED, Chat
 from core.errors import ModelError
 from core.http_json import HttpError, JsonClient, answers_in_order
 from core.language_model import Generation
+from core.served_models import served_model
 from core.tokenizer import Tokenizer
 
 Guide = Literal["json_schema", "guided_json", "none"]
@@ -73,7 +74,7 @@ class EndpointChatWriter:
         client = JsonClient(
             base_url, api_key=api_key, connections=concurrency, timeout_seconds=timeout_seconds, retries=retries
         )
-        name = served_name(client, base_url, model)
+        name = _served_name(client, base_url, model)
         return cls(client, model=name, concurrency=concurrency, guide=guide, tokenizer=tokenizer)
 
     @property
@@ -122,7 +123,7 @@ class EndpointChatWriter:
         return read_answer(answer)
 
 
-def served_name(client: JsonClient, base_url: str, model: str | None) -> str:
+def _served_name(client: JsonClient, base_url: str, model: str | None) -> str:
     """Return the name by which an endpoint serves a model.
 
     An endpoint without a list of models (404) is believed where a name was given.
@@ -131,7 +132,7 @@ def served_name(client: JsonClient, base_url: str, model: str | None) -> str:
         ModelError: See `EndpointChatWriter.connect`.
     """
     try:
-        listed = client.get("models").get("data")
+        return served_model(client, f"endpoint {base_url}", model).name
     except HttpError as error:
         if model is not None and error.status in (404, 405):
             return model
@@ -139,14 +140,6 @@ def served_name(client: JsonClient, base_url: str, model: str | None) -> str:
             f"endpoint {base_url}: {error}. Is it running, is base_url right (it usually ends in /v1), is the key set "
             "(api_key_env)?"
         ) from error
-    names = [str(entry.get("id")) for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
-    if model is None and len(names) == 1:
-        return names[0]
-    if model is not None and model in names:
-        return model
-    wanted = "expected one model, or its name in served_model" if model is None else f"does not serve '{model}'"
-    shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
-    raise ModelError(f"endpoint {base_url}: {wanted}; there is {shown or 'none'}")
 
 
 def read_answer(answer: Mapping[str, Any]) -> Generation:

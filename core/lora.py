@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from core.adapter_weights import put_adapter_weights
 from core.errors import ModelError
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def open_trainable(
     device: str,
     dtype: torch.dtype,
     gradient_checkpointing: bool = False,
+    start: str | Path | None = None,
     seed: int = 0,
 ) -> Any:  # noqa: ANN401 - a transformers model, or peft's wrapper of one
     """Open a model for training.
@@ -78,19 +80,23 @@ def open_trainable(
         device: A torch device name.
         dtype: What forward passes are computed in; float32 or bfloat16.
         gradient_checkpointing: Recompute activations in the backward pass: a third slower, much less memory.
+        start: What an earlier training of this base by the same method and shape wrote (`save_trained`): its weights
+            are the first ones. None: the base's, and an adapter that adds nothing yet.
         seed: Of the adapter's first weights.
 
     Returns:
         The model in training mode; only what is trained requires gradients, and that is float32.
 
     Raises:
-        ModelError: No such model, too large for `full`, or peft or bitsandbytes is not installed.
+        ModelError: No such model, too large for `full`, or peft or bitsandbytes is not installed; or `start` does not
+            fit.
     """
     import torch
 
     check_packages(method)
     torch.manual_seed(seed)
-    model = _open_base(Path(folder), method=method, device=device, dtype=dtype)
+    whole = folder if start is None or method != "full" else start
+    model = _open_base(Path(whole), method=method, device=device, dtype=dtype)
     size = sum(parameter.numel() for parameter in model.parameters())
     model.config.use_cache = False
     if method == "full":
@@ -101,6 +107,8 @@ def open_trainable(
             )
     else:
         model = _with_adapter(model, lora, seed=seed)
+        if start is not None:
+            _load_adapter(model, Path(start))
     if gradient_checkpointing:
         # The reentrant kind needs inputs with gradients, which a frozen base does not have.
         model.gradient_checkpointing_enable({"use_reentrant": False})
@@ -202,6 +210,11 @@ def _with_adapter(model: Any, lora: LoraPreset, *, seed: int) -> Any:  # noqa: A
         parameter.requires_grad_(False)
     torch.manual_seed(seed)  # whatever loading has drawn
     return get_peft_model(model, lora_config(lora, task="CAUSAL_LM"), autocast_adapter_dtype=True)
+
+
+def _load_adapter(model: Any, folder: Path) -> None:  # noqa: ANN401
+    """Put the saved weights of an adapter into the one that a model has on it."""
+    put_adapter_weights(folder, {name.replace(".default.", "."): held for name, held in TrainedWeights(model).named()})
 
 
 class TrainedWeights:

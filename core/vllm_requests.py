@@ -3,10 +3,8 @@
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
-from core.errors import ModelError
 from core.http_json import HttpError, JsonClient
 from core.language_model import TokenIds
 
@@ -28,44 +26,6 @@ PLAIN = {
     "min_p": 0.0,
 }
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ServedModel:
-    """A model as the server's list tells it.
-
-    Attributes:
-        name: What requests name it by.
-        root: The folder or hub id that the server has loaded under that name; None where it does not say.
-        parent: An adapter's base; None otherwise.
-    """
-
-    name: str
-    root: str | None = None
-    parent: str | None = None
-
-
-def served_model(client: JsonClient, base_url: str, model: str | None) -> ServedModel:
-    """Return the model that the server knows by a name; None means the only one.
-
-    Raises:
-        ModelError: It is not served, or several are and none was named.
-        HttpError: The server did not answer.
-    """
-    answer = client.get("models")
-    try:
-        served = [
-            ServedModel(name=str(entry["id"]), root=entry.get("root"), parent=entry.get("parent"))
-            for entry in answer["data"]
-        ]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"vLLM server {base_url}: /models is no list of models; is it an OpenAI API?") from error
-    found = [one for one in served if model in (None, one.name)]
-    if len(found) == 1 or (found and model is not None):
-        return found[0]
-    wanted = "several models are served; name one (served_model)" if model is None else f"does not serve '{model}'"
-    names = ", ".join(one.name for one in served)
-    raise ModelError(f"vLLM server {base_url}: {wanted}; there is {names or 'none'}")
 
 
 def exact_path(client: JsonClient, model: str, max_labels: int, paths: Sequence[ScorePath]) -> ScorePath | None:

@@ -18,6 +18,7 @@ from core.language_model import (
     check_prompts,
     label_scores,
 )
+from core.served_models import ServedModel, served_model
 from core.vllm_requests import (
     EXACT,
     MASKED,
@@ -25,10 +26,8 @@ from core.vllm_requests import (
     PLAIN,
     START_UP_FLAGS,
     ScorePath,
-    ServedModel,
     exact_path,
     score_body,
-    served_model,
     top_logprobs,
 )
 
@@ -95,7 +94,7 @@ class VllmServer:
             base_url, api_key=api_key, connections=concurrency, timeout_seconds=timeout_seconds, retries=retries
         )
         try:
-            name = served_model(client, base_url, model).name
+            name = served_model(client, f"vLLM server {base_url}", model).name
             path = exact_path(client, name, max_labels, [EXACT, MASKED] if labels_path == "auto" else [labels_path])
         except HttpError as error:
             raise ModelError(f"vLLM server {base_url}: {error}") from error
@@ -224,7 +223,7 @@ def found_on_server(
     """
     client = JsonClient(base_url, api_key=api_key, connections=1, timeout_seconds=timeout_seconds, retries=retries)
     try:
-        return served_model(client, base_url, model)
+        return served_model(client, f"vLLM server {base_url}", model)
     except HttpError as error:
         raise ModelError(
             f"vLLM server {base_url}: {error}. Start it, even to read finished scores: it alone tells whose they are"

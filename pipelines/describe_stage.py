@@ -226,6 +226,7 @@ def _write(
     waiting = [(query, write(query)) for query in queries if query.key not in progress.texts]
     if cut := sum(lost > 0 for _, (_, lost) in waiting):
         logger.warning("warning: the question was cut in %d of %d prompts for a description", cut, len(waiting))
+    stage_one.encoders.close()  # a language model of some size fills the GPU
     engine = pooled_engine(job, chosen, pool)
     size = _BATCH if deadline is None else chosen.batch_queries
     for first in range(0, len(waiting), size):

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 
 from core.artifacts import write_json
@@ -91,14 +92,15 @@ def main(arguments: list[str] | None = None) -> None:
             sys.stdout.write(f"--- {message.role} ---\n{message.text}\n")
         return
     chosen = with_options(job.settings.explaining.writer, options)
-    outcome, pool = Outcome(), EnginePool()
+    pool = EnginePool()
     path = job.output / FILE
     try:
         with Ledger(job.output / "ledger.jsonl") as ledger, closing(AskingBar()) as bar:
             asker = open_writer(chosen, job.settings, pool).asker(ledger, progress=bar)
             try:
-                explain(explaining, asker, entries, attempts=job.settings.explaining.attempts, outcome=outcome)
-            finally:  # a dead server stops the run; what was explained before is worth a file
+                explain(explaining, asker, entries, attempts=job.settings.explaining.attempts)
+            finally:  # a dead server stops the run; what was explained before, by whichever run, is worth a file
+                outcome = collect(explaining, asker, entries)
                 if outcome.texts:
                     explained = _explained(entries, outcome.texts)
                     write_explanations(path, explained, sources=outcome.sources, columns=job.settings.columns)
@@ -131,41 +133,52 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     return options
 
 
-def explain(
-    explaining: Explaining, asker: Asker, entries: Sequence[Misconception], *, attempts: int, outcome: Outcome
-) -> None:
-    """Ask for each entry, again with another seed where the answer cannot be used, `attempts` times at most.
+def explain(explaining: Explaining, asker: Asker, entries: Sequence[Misconception], *, attempts: int) -> None:
+    """Ask for each entry, again with another seed where the answer cannot be used; the answers are in the ledger.
 
     Args:
         explaining: Asks and reads.
         asker: The model, through its ledger.
         entries: The entries.
         attempts: Most tries at an entry. A request that failed is no try: it is asked again in the next run.
-        outcome: Filled as answers come.
     """
     waiting = list(entries)
     for attempt in range(attempts):
-        again = []
-        for first in range(0, len(waiting), _PORTION):
-            portion = waiting[first : first + _PORTION]
-            answers = asker.ask(explaining.requests(portion, attempt))
-            outcome.asked += answers
-            for entry, asked in zip(portion, answers, strict=True):
-                try:
-                    outcome.texts[entry.id] = explaining.read(entry, asked)
-                except ReplyError as error:
-                    outcome.rejected[error.reason] += 1
-                    outcome.left[entry.id] = str(error)
-                    if asked.error is None:
-                        again.append(entry)
-                    continue
-                outcome.sources[entry.id] = source_of(asked)
+        answers = asker.ask(explaining.requests(waiting, attempt))
+        waiting = [
+            entry
+            for entry, asked in zip(waiting, answers, strict=True)
+            if asked.error is None and isinstance(_read(explaining, entry, asked), ReplyError)
+        ]
+
+
+def collect(explaining: Explaining, asker: Asker, entries: Sequence[Misconception]) -> Outcome:
+    """Return what the ledger holds for the entries, of this run and of earlier ones; nothing is asked."""
+    outcome = Outcome()
+    for entry in entries:
+        for attempt in count():
+            (request,) = explaining.requests([entry], attempt)
+            asked = asker.known(request)
+            if asked is None:
+                break
+            outcome.asked.append(asked)
+            found = _read(explaining, entry, asked)
+            if isinstance(found, str):
+                outcome.texts[entry.id], outcome.sources[entry.id] = found, source_of(asked)
                 outcome.left.pop(entry.id, None)
-        waiting = again
+                break
+            outcome.rejected[found.reason] += 1
+            outcome.left[entry.id] = str(found)
+            if asked.error is not None:
+                break
+    return outcome
 
 
-_PORTION = 1024
-"""Entries whose answers are read together."""
+def _read(explaining: Explaining, entry: Misconception, asked: Asked) -> str | ReplyError:
+    try:
+        return explaining.read(entry, asked)
+    except ReplyError as error:
+        return error
 
 
 def source_of(asked: Asked) -> str:
@@ -196,8 +209,8 @@ def report(entries: Sequence[Misconception], outcome: Outcome, asker: Asker, sec
     )
     lines = [
         f"{len(outcome.texts)} of {len(entries)} entries explained, {len(outcome.left)} left",
-        f"{asker.asked} requests asked, {asker.reused} taken from the ledger; {read} tokens read, {written} written, "
-        f"{seconds:.1f} s",
+        f"{asker.asked} requests asked, {asker.reused} taken from the ledger; all of them: {read} tokens read, "
+        f"{written} written; this run: {seconds:.1f} s",
     ]
     if outcome.rejected:
         lines.insert(1, f"answers that could not be used: {_counted(outcome.rejected)}")

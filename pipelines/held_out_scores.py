@@ -158,7 +158,8 @@ class HeldOutScores:
 
     def _retriever_score(self, candidate: Candidate, folder: Path) -> HeldOutScore:
         queries = self._one.plan.queries
-        one = StageOne(self.job, locate_model(str(folder)), self.stages.folder / f"bank-{candidate.name}", joined=False)
+        cache, pool = self.stages.folder / f"bank-{candidate.name}", self._one.encoders
+        one = StageOne(self.job, locate_model(str(folder)), cache, joined=False, pool=pool)
         found = one.dense(queries, top_n=25)
         return HeldOutScore(map25=float(precision_metric(queries)(found).mean()), alone=None)
 

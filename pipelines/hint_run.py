@@ -102,7 +102,7 @@ def hint_parts(
 
 @dataclass(kw_only=True)
 class _Outcome:
-    """What came of all parts; grows part by part."""
+    """What came of all parts."""
 
     hints: dict[str, WrittenHint] = field(default_factory=dict)
     missing: dict[str, Verdict] = field(default_factory=dict)
@@ -129,10 +129,14 @@ def write_parts(job: HintJob, parts: Sequence[HintPart]) -> str:
         closing(AskingBar()) as bar,
     ):
         before = len(ledger)
+        writers = [_writer(job, part, ledger, pool, bar) for part in parts]
         try:
-            for part in parts:
-                _ask(job, part, ledger, pool, bar, outcome)
+            for writer, part in zip(writers, parts, strict=True):
+                writer.write(part.queries)
         finally:  # a dead server stops the run; what was written before is worth a file
+            # Of every part: those that this run has not come to may have been answered by an earlier one.
+            for writer, part in zip(writers, parts, strict=True):
+                outcome.add(writer.collect(part.queries))
             summary = _summary(outcome, wanted=len(wanted), asked=list(ledger)[before:])
             _keep(job, wanted, parts, outcome.hints, summary)
     told = _told(summary)
@@ -141,9 +145,10 @@ def write_parts(job: HintJob, parts: Sequence[HintPart]) -> str:
     return f"{told}\nWritten:\n  {job.output / FILE}\n  {job.output / LEDGER}\n  {job.output / SUMMARY}\n"
 
 
-def _ask(job: HintJob, part: HintPart, ledger: Ledger, pool: EnginePool, bar: AskingBar, outcome: _Outcome) -> None:
+def _writer(job: HintJob, part: HintPart, ledger: Ledger, pool: EnginePool, bar: AskingBar) -> HintWriter:
+    """Return what asks a part's model, whose engine is opened when it is first asked."""
     chosen = job.settings.hints
-    writer = HintWriter(
+    return HintWriter(
         open_writer(part.writer, job.settings, pool).asker(ledger, progress=bar),
         ledger,
         prompt=part.prompt,
@@ -158,10 +163,6 @@ def _ask(job: HintJob, part: HintPart, ledger: Ledger, pool: EnginePool, bar: As
         limits=HintLimits(shortest=chosen.shortest, longest=chosen.longest, longest_reasoning=chosen.longest_reasoning),
         guided=chosen.guide,
     )
-    try:
-        writer.write(part.queries)
-    finally:
-        outcome.add(writer.collect(part.queries))
 
 
 def _keep(

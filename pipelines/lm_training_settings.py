@@ -4,11 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from core.config import StrictModel
+from pipelines.reranker_recipe import RerankerRecipe
 from pipelines.reranker_settings import Share
 
 
-class LmTrainingSettings(StrictModel):
+class LmTrainingSettings(RerankerRecipe):
     """The recipe of `train_reranker.py --kind listwise` and `pointwise`.
 
     Folds and their seed are those of `[reranker_training]`: both kinds of reranker learn from the same candidates.
@@ -20,7 +20,6 @@ class LmTrainingSettings(StrictModel):
         "prompts. null: `base`, with the default prompts.",
     )
     base: str = Field("bundled:SmolLM2-135M-Instruct", description="Without a table: bundled:NAME, a folder, a hub id.")
-    base_revision: str | None = Field(None, description="For a hub id as base: the 40-digit commit.")
     method: Literal["lora", "qlora", "full"] = Field(
         "lora", description="An adapter; an adapter on the 4-bit base (NF4); or all weights, up to 150 M parameters."
     )
@@ -32,7 +31,6 @@ class LmTrainingSettings(StrictModel):
     learning_rate: Annotated[float, Field(gt=0, le=1)] | None = Field(
         None, description="Peak; null: the preset's, and 2e-5 for the method full."
     )
-    epochs: Annotated[int, Field(ge=1)] = 1
     batch_queries: Annotated[int, Field(ge=1)] = Field(8, description="Candidate lists a step, over all processes.")
     micro_tokens: Annotated[int, Field(ge=1)] = Field(
         8192,
@@ -52,26 +50,16 @@ class LmTrainingSettings(StrictModel):
     none_share: Share = Field(
         0.0, description="Listwise, prompts with none_label: share of lists whose truth is withheld."
     )
-    hint_dropout: Share = Field(0.3, description="Share of queries trained without their hint, others each epoch.")
-    warmup_ratio: Share = 0.05
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
     gradient_checkpointing: bool = Field(
         False, description="Less memory, a third slower, the same gradient; may be switched on for a run that goes on."
     )
     teacher: str | None = Field(
-        None, description="Distillation: a parquet file of a teacher's rankings (log-probabilities) of these queries."
+        None,
+        description="Distillation: the parquet file of pipelines/teacher_rankings.py, a teacher's rankings "
+        "(log-probabilities) of these queries.",
     )
     teacher_weight: Share = Field(0.5, description="The teacher's share in the targets.")
     teacher_temperature: Annotated[float, Field(gt=0)] = 1.0
-    patience: int | None = Field(
-        None,
-        ge=1,
-        description="Set: keep the epoch with the best validation score, and stop after so many without a better one. "
-        "null: keep the last.",
-    )
-    score_weight: Share = Field(0.5, description="The reranker's share in that score, a MAP@25 fused with stage 1.")
-    precision: Literal["auto", "bf16", "float32"] = "auto"
-    checkpoint_steps: int | None = Field(None, ge=1, description="Keep progress every so many steps, not only epochs.")
     seed: int = Field(0, ge=0, description="Of adapter, draws, orders and dropout.")
 
     @model_validator(mode="after")

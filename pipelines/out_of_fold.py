@@ -157,7 +157,7 @@ def _folds(run: StageOneRun, numbers: dict[int, int], made_rows: Sequence[Questi
         job = _without(fold_job(run.job), own)
         name = f"fold{number}/retriever"
         folder = trained_retriever(job, run.stages, name, split.train)
-        stage = StageOne(run.job, locate_model(str(folder)), folder.with_name("bank"))
+        stage = StageOne(run.job, locate_model(str(folder)), folder.with_name("bank"), pool=run.encoders)
         learnt = synthetic_rows(job, split.train) if job.synthetic else []
         fitted = frozenset(numbers[question.id] for question in (*split.train, *learnt))
         provenance = _provenance(name, queries, fitted)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from core.errors import InputError, UserError
-from core.records import Query
+from core.records import Query, queries_of
 from pipelines.describe_stage import description_prompts
 from pipelines.job import Job
 from pipelines.lm_reranker import table_prompter
@@ -12,6 +12,7 @@ from pipelines.lm_training_table import language_model_table, list_sizes
 from pipelines.open_reranker import parts_of
 from pipelines.plan import split_training
 from pipelines.reranker_settings import Kind, RerankerSettings
+from pipelines.synthetic_rows import synthetic_rows
 from rerank.prompts import ListwisePrompter
 
 
@@ -40,12 +41,33 @@ def check_training_lengths(job: Job, kind: Kind) -> None:
         InputError: A prompt could be longer than `prompt.max_tokens`.
     """
     chosen = language_model_table(kind, job.settings)
-    fit = job.queries(split_training(job.train, job.settings.split).train, labelled_only=True)
     prompter = table_prompter(job, chosen)
     capacity = prompter.capacity if isinstance(prompter, ListwisePrompter) else None
     sizes, _ = list_sizes(job.settings.lm_training, kind, capacity)
     [(part, shown)] = _shown(job, chosen)
-    _require_room(job, part, [(fit, sizes[1]), (_held_out(job), shown)])
+    fitted = _fitted(job)
+    if job.synthetic:
+        real = split_training(job.train, job.settings.split).train
+        fitted += queries_of(synthetic_rows(job, real), labelled_only=True)
+    _require_room(job, part, [(fitted, sizes[1]), (_held_out(job), shown)])
+
+
+def check_teaching_lengths(job: Job, chosen: RerankerSettings) -> None:
+    """Check the prompts of a teacher, for the queries that it is to rank; as `check_prompt_lengths`.
+
+    Raises:
+        InputError: A prompt could be longer than `prompt.max_tokens`; names every part that has such.
+    """
+    queries = [*_fitted(job), *queries_of([row.question for row in job.synthetic], labelled_only=True)]
+    faults: list[str] = []
+    for part, shown in _shown(job, chosen):
+        _tried(faults, partial(_require_room, job, part, [(queries, shown)]))
+    if faults:
+        raise InputError(faults)
+
+
+def _fitted(job: Job) -> list[Query]:
+    return job.queries(split_training(job.train, job.settings.split).train, labelled_only=True)
 
 
 def _held_out(job: Job) -> list[Query]:

@@ -29,9 +29,10 @@ logger = logging.getLogger(__name__)
 
 VALIDATION = "validation_reranked"
 TEST = "reranked"
+TEACHER = "teacher_reranked"
 
 
-_PARTS: dict[str, Part] = {VALIDATION: "held-out", TEST: "test"}
+_PARTS: dict[str, Part] = {VALIDATION: "held-out", TEST: "test", TEACHER: "test"}
 
 
 class _UnfinishedError(Exception):
@@ -145,7 +146,7 @@ class RerankScores:
         Empty ones where the time limit came first: those results are not kept, but the scores of finished queries are.
 
         Args:
-            name: `VALIDATION` or `TEST`.
+            name: `VALIDATION`, `TEST` or `TEACHER`.
             queries: The queries.
             candidates: Theirs.
             adaptive: Leaves further orders out.
@@ -227,6 +228,7 @@ class RerankScores:
         made_from: Mapping[str, Any],
         adaptive: AdaptivePolicy | None,
     ) -> list[Ranking]:
+        self.stage_one.encoders.close()  # a language model of some size fills the GPU
         reranker = self.reranker
         if adaptive is not None:
             folder = self._stages.folder

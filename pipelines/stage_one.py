@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ from pipelines.loading import load_encoder
 from pipelines.settings import RetrieverSettings
 from pipelines.stage_one_weights import StageOneRuns
 from retrieval.bank import BankEmbeddings, embed_bank, joined_bank
-from retrieval.encoder import Embeddings, SentenceEncoder
-from retrieval.ensemble import JoinedEncoder
+from retrieval.encoder import Embeddings
+from retrieval.encoder_pool import EncoderPool, PooledEncoder
+from retrieval.ensemble import JoinedEncoder, open_first
 from retrieval.index import MisconceptionIndex
 from retrieval.lexical import Bm25Retriever, TfidfRetriever
 from retrieval.neighbours import neighbour_scores
@@ -38,10 +39,15 @@ class StageOne:
         model: The encoder's folder and what pins it.
         cache: Folder of the bank's embeddings.
         joined: Put the embeddings of the config's `retriever.also` beside this model's.
+        pool: Holds whichever model is open, one at a time; shared by retrievers that take turns. One of its own where
+            None.
     """
 
-    def __init__(self, job: Job, model: LocalModel, cache: Path, *, joined: bool = True) -> None:
+    def __init__(
+        self, job: Job, model: LocalModel, cache: Path, *, joined: bool = True, pool: EncoderPool | None = None
+    ) -> None:
         self.job = job
+        self._pool = pool or EncoderPool()
         self._also = [locate_model(name) for name in job.settings.retriever.also] if joined else []
         self.model = model
         self._cache = cache
@@ -67,12 +73,14 @@ class StageOne:
         }
 
     @cached_property
-    def encoder(self) -> SentenceEncoder | JoinedEncoder:
-        """The encoder, loaded now."""
-        first = load_encoder(self.job, self.model.folder)
-        if not self._also:
+    def encoder(self) -> PooledEncoder | JoinedEncoder:
+        """The encoder; its models load when they are asked, and close before the next one loads."""
+        first, *others = [
+            PooledEncoder(self._pool, partial(load_encoder, self.job, model.folder, beside=place > 0))
+            for place, model in enumerate([self.model, *self._also])
+        ]
+        if not others:
             return first
-        others = [load_encoder(self.job, model.folder, beside=True) for model in self._also]
         return JoinedEncoder([first, *others], [1.0, *(self.job.settings.retriever.also_weight for _ in others)])
 
     @cached_property
@@ -85,9 +93,12 @@ class StageOne:
         encoders = self.encoder.encoders if isinstance(self.encoder, JoinedEncoder) else (self.encoder,)
         names = ["", *(f"-beside-{number}" for number, _ in enumerate(self._also, start=1))]
         sweep_temporaries(self._cache, [f"{view}{name}.safetensors" for view, _ in views for name in names])
-        made = []
-        for view, template in views:
-            parts = [
+        models, retrievers = [self.model, *self._also], self._retrievers
+        parts: dict[int, list[BankEmbeddings]] = {}
+        for place in open_first(encoders):
+            encoder, model = encoders[place], models[place]
+            key = content_hash([encoder.fingerprint(), base_key(model.folder, retrievers[place]) or []])
+            parts[place] = [
                 embed_bank(
                     self.job.bank,
                     encoder,
@@ -95,17 +106,16 @@ class StageOne:
                     cache_dir=self._cache,
                     model_name=model.name,
                     revision=model.revision,
-                    encoder_key=content_hash([encoder.fingerprint(), base_key(model.folder, retriever) or []]),
-                    name=view + name,
+                    encoder_key=key,
+                    name=view + names[place],
                 )
-                for encoder, model, retriever, name in zip(
-                    encoders, [self.model, *self._also], self._retrievers, names, strict=True
-                )
+                for view, template in views
             ]
-            made.append(
-                joined_bank(parts, self.encoder.weights) if isinstance(self.encoder, JoinedEncoder) else parts[0]
-            )
-        return tuple(made)
+        if not isinstance(self.encoder, JoinedEncoder):
+            return tuple(parts[0])
+        weights = self.encoder.weights
+        of_views = zip(*(parts[place] for place in sorted(parts)), strict=True)
+        return tuple(joined_bank(of_view, weights) for of_view in of_views)
 
     @property
     def _retrievers(self) -> list[RetrieverSettings]:

@@ -17,6 +17,7 @@ from pipelines.stage_one_weights import StageOneRuns, StageOneWeights, fit_stage
 from pipelines.stages import Stages
 from pipelines.synthetic_rows import synthetic_rows
 from pipelines.train_stage import trained_retriever
+from retrieval.encoder_pool import EncoderPool
 from retrieval.text import query_text
 
 logger = logging.getLogger(__name__)
@@ -33,6 +34,9 @@ class StageOneRun:
         stages: Keeps the artifacts.
         questions: The training questions: a validation part is held out of them.
         given: A model to use as it is; None trains the config's on the fitted part.
+
+    Attributes:
+        encoders: Holds the one encoder that is open; close it before a language model needs the memory.
     """
 
     def __init__(self, job: Job, stages: Stages, questions: Sequence[Question], *, given: LocalModel | None) -> None:
@@ -40,6 +44,7 @@ class StageOneRun:
         self.stages = stages
         self.questions = tuple(questions)
         self.given = given
+        self.encoders = EncoderPool()
         self._runs: dict[str, StageOneRuns] = {}
 
     @cached_property
@@ -51,9 +56,9 @@ class StageOneRun:
     def fitted(self) -> StageOne:
         """The retriever fitted without the held-out part: weights are fitted with it."""
         if self.given is not None:
-            return StageOne(self.job, self.given, self.stages.folder / "bank")
+            return StageOne(self.job, self.given, self.stages.folder / "bank", pool=self.encoders)
         folder = trained_retriever(self.job, self.stages, "retriever", self.plan.fit)
-        return StageOne(self.job, locate_model(str(folder)), self.stages.folder / "bank")
+        return StageOne(self.job, locate_model(str(folder)), self.stages.folder / "bank", pool=self.encoders)
 
     @cached_property
     def final(self) -> StageOne:
@@ -61,14 +66,15 @@ class StageOneRun:
         if self.given is not None or not self.job.settings.training.refit:
             return self.fitted
         folder = trained_retriever(self.job, self.stages, "retriever-refit", self.questions)
-        return StageOne(self.job, locate_model(str(folder)), self.stages.folder / "bank-refit")
+        return StageOne(self.job, locate_model(str(folder)), self.stages.folder / "bank-refit", pool=self.encoders)
 
     @cached_property
     def zero_shot(self) -> StageOne | None:
         """The base model as it came, to compare with; None where it is the one in use, or the config leaves it out."""
         if self.given is not None or not self.job.settings.zero_shot:
             return None
-        return StageOne(self.job, base_model(self.job.settings), self.stages.folder / "bank-zero-shot", joined=False)
+        cache = self.stages.folder / "bank-zero-shot"
+        return StageOne(self.job, base_model(self.job.settings), cache, joined=False, pool=self.encoders)
 
     @cached_property
     def weights(self) -> Mapping[Half, StageOneWeights]:

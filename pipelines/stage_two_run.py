@@ -214,7 +214,9 @@ class StageTwoRun:
             queries: The queries.
             with_prior: False leaves the prior for unseen labels out, to show what it does.
         """
-        # Weights first: under a time limit the test queries get what the held-out ones leave.
+        # Stage 1 first: its encoder and the reranker's engine may not fit the memory together.
+        self.stage_one.candidates(queries)
+        # Then weights: under a time limit the test queries get what the held-out ones leave.
         weights = self.weights[None] if with_prior else _without_prior(self.weights[None])
         return apply_stage_two(
             self.chosen,

@@ -9,26 +9,28 @@ from typing import Any
 from core.artifacts import write_json
 from eval.report import Report, Section, write_report
 from pipelines.judged_judge import JudgeQuality
-from synth.outcomes import Spent, Summary
+from synth.costs import Spent, total_of
+from synth.judge import CHECK_TASK
+from synth.outcomes import Summary
 
 
 def summary_json(summary: Summary, judge: JudgeQuality | None) -> dict[str, Any]:
     """Return the summary and what the judge is worth, JSON-able."""
     told = None if judge is None else judge.facts()
-    return {**asdict(summary), "total": asdict(_total(summary)), "judge": told}
+    return {**asdict(summary), "total_costs": {of: asdict(spent) for of, spent, _ in _totals(summary)}, "judge": told}
 
 
 def summary_text(summary: Summary, judge: JudgeQuality | None) -> str:
     """Return the summary and what the judge is worth for the terminal."""
-    cover, total = summary.coverage, _total(summary)
+    cover = summary.coverage
     kept = f"{summary.accepted} accepted ({_share(summary.accepted, summary.attempts)})"
     lines = [
         f"{summary.attempts} attempts at rows: {kept}, {summary.attempts - summary.accepted} rejected",
         *(f"  {count:>7}  {reason}" for reason, count in summary.rejected.items()),
         "",
-        f"{'task':<10}{'requests':>10}{'failed':>8}{'tokens in':>12}{'tokens out':>12}{'seconds':>10}",
-        *(_line(task, spent) for task, spent in summary.spent.items()),
-        *([_line("all", total)] if len(summary.spent) > 1 else []),
+        f"{'cost':<{_WIDTH}}{'requests':>10}{'failed':>8}{'tokens in':>12}{'tokens out':>12}{'seconds':>10}",
+        *(_line(f"  {task}", spent) for task, spent in summary.costs.these_settings.items()),
+        *(_line(told, spent) for _, spent, told in _totals(summary)),
         f"{summary.asked_now} requests sent now, {summary.reused} found answered"
         + (f"; {summary.unused} in the ledger are of other settings" if summary.unused else ""),
         "",
@@ -37,9 +39,10 @@ def summary_text(summary: Summary, judge: JudgeQuality | None) -> str:
         f"({_share(cover.real_or_made, cover.bank)}); {cover.newly} are new",
         f"rows were asked for {cover.wanted} misconceptions; {cover.reached} have as many as were wanted at least",
     ]
-    if summary.accepted and total.output_tokens:
-        each = total.output_tokens / summary.accepted
-        lines.append(f"a kept row cost {each:,.0f} output tokens and {total.seconds / summary.accepted:.1f} s")
+    rows = total_of(summary.costs.these_settings, without=(CHECK_TASK,))
+    if summary.accepted and rows.output_tokens:
+        each = rows.output_tokens / summary.accepted
+        lines.append(f"a kept row cost {each:,.0f} output tokens and {rows.seconds / summary.accepted:.1f} s")
     if judge is not None:
         lines += ["", judge.text()]
     return "\n".join(lines)
@@ -70,8 +73,8 @@ def summary_section(summary: Summary, judge: JudgeQuality | None) -> Section:
         ("with a real example", cover.real),
         ("with a real or a made example", cover.real_or_made),
     ]
-    spent = [*summary.spent.items(), ("all", _total(summary))]
-    head = ("task", "requests", "failed", "tokens in", "tokens out", "seconds")
+    spent = [*summary.costs.these_settings.items(), *((told, total) for _, total, told in _totals(summary))]
+    head = ("cost", "requests", "failed", "tokens in", "tokens out", "seconds")
     rows = [
         (task, one.requests, one.failed, one.prompt_tokens, one.output_tokens, f"{one.seconds:.1f}")
         for task, one in spent
@@ -80,20 +83,22 @@ def summary_section(summary: Summary, judge: JudgeQuality | None) -> Section:
     return Section(title="Made rows", html=_table(("", "count"), facts) + _table(head, rows) + told)
 
 
-def _total(summary: Summary) -> Spent:
-    every = summary.spent.values()
-    return Spent(
-        requests=sum(one.requests for one in every),
-        failed=sum(one.failed for one in every),
-        prompt_tokens=sum(one.prompt_tokens for one in every),
-        output_tokens=sum(one.output_tokens for one in every),
-        seconds=round(sum(one.seconds for one in every), 3),
+_WIDTH = 34
+
+
+def _totals(summary: Summary) -> tuple[tuple[str, Spent, str], ...]:
+    """Return the sums over the tasks: (name in `summary.json`, sum, what people are told)."""
+    costs = summary.costs
+    return (
+        ("these_settings", total_of(costs.these_settings), "these settings, now or before"),
+        ("this_run", total_of(costs.this_run), "of these in this run"),
+        ("all_runs", total_of(costs.all_runs), "all runs, other settings included"),
     )
 
 
 def _line(task: str, spent: Spent) -> str:
     return (
-        f"{task:<10}{spent.requests:>10}{spent.failed:>8}{spent.prompt_tokens:>12,}{spent.output_tokens:>12,}"
+        f"{task:<{_WIDTH}}{spent.requests:>10}{spent.failed:>8}{spent.prompt_tokens:>12,}{spent.output_tokens:>12,}"
         f"{spent.seconds:>10.1f}"
     )
 

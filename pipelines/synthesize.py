@@ -23,6 +23,7 @@ from pipelines.synthesis_parts import SynthesisParts
 from pipelines.synthesis_report import summary_text, write_summary
 from pipelines.writing import AskingBar, OpenWriter, add_writer_options, open_writer
 from synth.asking import Asker
+from synth.costs import costs_of
 from synth.ledger import Asked, Ledger
 from synth.outcomes import (
     Outcome,
@@ -30,11 +31,10 @@ from synth.outcomes import (
     coverage_of,
     outcome_line,
     rejections,
-    spent_by_task,
     write_outcomes,
     write_rows,
 )
-from synth.replies import FAILED
+from synth.reasons import FAILED, row_reasons_text
 from synth.slots import Slot, real_examples
 from synth.writing import write_all
 
@@ -69,7 +69,11 @@ Written to --output:
   ledger.jsonl     every attempt: accepted or why not, model, seed, tokens, seconds, marks, and its parents
                    (fingerprints of the real questions that its prompt showed)
   requests.jsonl   every request to the model with its answer: nothing in it is ever asked again
-  summary.json, summary.html
+  summary.json, summary.html: rows kept, rows rejected by reason, coverage of the bank, and what it cost: in this run,
+                   for these settings (sent now or by earlier runs), and in all runs into this folder
+
+Reasons, counted as `check: reason`:
+{reasons}
 
 Killed at any moment, the same command goes on; at most one batch of requests is lost (of a server's: those in flight).
 Ask for more (a higher synthesis.at_most, a larger --limit) and all that was answered is used again. For numbers on
@@ -104,6 +108,7 @@ def main(arguments: list[str] | None = None) -> None:
         ledger = stack.enter_context(Ledger(job.output / "requests.jsonl"))
         pool = stack.enter_context(closing(EnginePool()))
         bar = stack.enter_context(closing(AskingBar()))
+        before = len(ledger)
         settings = job.settings.synthesis
         writer = open_writer(settings.writer, job.settings, pool)
         asker = writer.asker(ledger, progress=bar)
@@ -116,7 +121,7 @@ def main(arguments: list[str] | None = None) -> None:
         # Before the judge is judged: what fails there must not keep accepted rows from their files.
         stages.timed("files", lambda: _write_rows(job, found, ledger, asker.used | judge.used))
         stages.timed("judge judged", lambda: quality.extend(_judged_judge(job, parts, judge, len(slots))))
-        summary = _summary(job, slots, found, ledger, (asker, judge))
+        summary = _summary(job, slots, found, ledger, before, (asker, judge))
         judged = quality[0] if quality else None
         stages.timed("summary", lambda: _write_summary(job, writer, summary, judged))
     stages.write_run({"command": sys.argv})
@@ -161,7 +166,7 @@ def _judged_judge(job: Job, parts: SynthesisParts, judge: Asker, most: int) -> l
 
 
 def _parser() -> argparse.ArgumentParser:
-    made = parser(DESCRIPTION, EPILOG, config_model=Settings)
+    made = parser(DESCRIPTION.replace("{reasons}", row_reasons_text()), EPILOG, config_model=Settings)
     add_data_options(made, test=True)
     add_writer_options(made)
     group = made.add_argument_group("what is written")
@@ -192,7 +197,7 @@ def _show_prompt(parts: SynthesisParts, slots: Sequence[Slot]) -> None:
 
 
 def _summary(
-    job: Job, slots: Sequence[Slot], outcomes: Sequence[Outcome], ledger: Ledger, askers: Sequence[Asker]
+    job: Job, slots: Sequence[Slot], outcomes: Sequence[Outcome], ledger: Ledger, before: int, askers: Sequence[Asker]
 ) -> Summary:
     settings = job.settings.synthesis
     per_label: dict[int, int] = {}
@@ -204,7 +209,7 @@ def _summary(
         attempts=len(outcomes),
         accepted=sum(outcome.accepted for outcome in outcomes),
         rejected=rejections(outcomes),
-        spent=spent_by_task(ledger),
+        costs=costs_of(ledger, before=before, used=used),
         asked_now=sum(asker.asked for asker in each),
         reused=sum(asker.reused for asker in each),
         unused=len({asked.key for asked in ledger} - used),
@@ -262,7 +267,7 @@ def _full_disk_told(job: Job) -> Iterator[None]:
 def _tell(job: Job, summary: Summary, judged: JudgeQuality | None, outcomes: Sequence[Outcome]) -> None:
     sys.stdout.write(f"\n{summary_text(summary, judged)}\n")
     told = [outcome.rejection[1] for outcome in outcomes if outcome.rejection is not None]
-    failed = [verdict for verdict in told if FAILED in str(verdict.reason)]
+    failed = [verdict for verdict in told if verdict.reason == FAILED]
     if failed:
         logger.warning(
             "warning: %d attempts were rejected because a request failed (the last: %s); the same command asks for "

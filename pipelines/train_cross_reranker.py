@@ -1,26 +1,30 @@
 """The part of `train_reranker.py` that trains cross-encoders, on real questions and on made ones."""
 
-import logging
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from core.artifacts import content_hash
 from core.models import LocalModel, locate_model
-from core.stage_one_fusion import fuse_with_stage_one
-from pipelines.job import Job, fingerprints
+from pipelines.job import Job
 from pipelines.out_of_fold import OutOfFold
-from pipelines.plan import precision_metric
 from pipelines.precisions import DTYPES
+from pipelines.reranker_training import (
+    first_recipe,
+    log_training,
+    result_facts,
+    rows_facts,
+    training_stages,
+    validation_map,
+    validation_rows,
+)
 from pipelines.stage_one_run import StageOneRun
 from pipelines.stage_two import reranker_candidate_text, reranker_query_text, reranker_texts_hash, resolve_reranker
 from pipelines.stages import Stages
-from pipelines.train_stage import fitted_on, told_losses, warn_of_overlap
+from pipelines.train_stage import fitted_on
+from pipelines.training_settings import RerankerTrainingSettings
 from rerank.reranker import Reranker
-from rerank.train_cross_encoder import TrainedCrossEncoder, train_cross_encoder
-
-logger = logging.getLogger(__name__)
+from rerank.train_cross_encoder import train_cross_encoder
 
 KIND = "cross-encoder"
 NOT_IN_RESULT = {"base", "base_revision", "folds", "fold_models", "score_weight", "checkpoint_steps"}
@@ -37,80 +41,50 @@ def trained_reranker(one: StageOneRun, found: OutOfFold, output: Path, stages: S
         stages: Records the stage.
     """
     job = one.job
-    base = _base(one)
-    if found.weights and job.settings.synthetic.mode == "first":
-        base = _made_first(one, found, stages)
-        found = found.part(slice(0, found.real))
-    stops_early = job.settings.reranker_training.patience is not None
-    seen_before = fitted_on(base)  # what the base has by heart, the reranker has too
-    warn_of_overlap(base, seen_before, fingerprints(one.plan.validation))
+    training, base = job.settings.reranker_training, _base(one)
+    made, found = training_stages(one, found)
+    if made is not None:
+        base = _made_first(one, made, stages)
+    stops_early = training.patience is not None
     made_from: dict[str, Any] = {
-        "artifact": "reranker",
+        **rows_facts(one, base, found, training, left_out=NOT_IN_RESULT),
+        **result_facts(one, base, found, scored=_score_key(one) if stops_early else None),
         "kind": KIND,
-        "model": base.name,
-        "revision": base.revision,
         "texts": reranker_texts_hash(job),
         "bank_hash": content_hash([[entry.id, reranker_candidate_text(job)(entry)] for entry in job.bank]),
         "queries": one.queries_hash(found.queries),
-        "candidates": content_hash([[r.key, r.ids.tolist(), r.scores.tolist()] for r in found.candidates]),
-        "training": job.settings.reranker_training.model_dump(mode="json", exclude=NOT_IN_RESULT),
-        "device": job.settings.retriever.device,
-        **({"weights": content_hash(found.weights)} if found.weights else {}),
-        "scored": _score_key(one) if stops_early else None,
-        "fitted_on": sorted(seen_before | set(fingerprints(one.plan.fit))),
-        "scored_on": fingerprints(one.plan.validation) if stops_early else [],
     }
 
     def make(folder: Path) -> None:
-        score = validation_score(one) if stops_early else None
-        _log_training(_train(job, base, found, folder, score))
+        _train(job, training, base, found, folder, validation_score(one) if stops_early else None)
 
     # The model lies outside the work folder, but its stage is told with the others.
     return Stages(folder=output.parent, records=stages.records).artifact(output.name, made_from, make)
 
 
-def _made_first(one: StageOneRun, found: OutOfFold, stages: Stages) -> LocalModel:
+def _made_first(one: StageOneRun, made: OutOfFold, stages: Stages) -> LocalModel:
     """Return a cross-encoder trained on the made rows alone: what training on real ones starts from."""
-    job, synthetic = one.job, one.job.settings.synthetic
-    training = job.settings.reranker_training
-    own: dict[str, Any] = {"epochs": synthetic.epochs or training.epochs, "patience": None}
-    if synthetic.learning_rate is not None:
-        own["learning_rate"] = synthetic.learning_rate
-    settings = job.settings.model_copy(update={"reranker_training": training.model_copy(update=own)})
-    base, made = _base(one), found.part(slice(found.real, None))
+    job, base = one.job, _base(one)
+    training = first_recipe(job.settings.reranker_training, job.settings.synthetic)
     made_from: dict[str, Any] = {
+        **rows_facts(one, base, made, training, left_out=NOT_IN_RESULT),
         "artifact": "reranker trained on made questions",
-        "model": base.name,
-        "revision": base.revision,
         "texts": reranker_texts_hash(job),
         "bank_hash": job.bank_hash,
         "queries": one.queries_hash(made.queries),
-        "candidates": content_hash([[r.key, r.ids.tolist(), r.scores.tolist()] for r in made.candidates]),
-        "training": settings.reranker_training.model_dump(mode="json", exclude=NOT_IN_RESULT),
-        "device": job.settings.retriever.device,
         "fitted_on": sorted(fitted_on(base)),
     }
     folder = stages.artifact(
-        "reranker-made-first",
-        made_from,
-        lambda target: _log_training(_train(replace(job, settings=settings), base, made, target, None)),
+        "reranker-made-first", made_from, lambda target: _train(job, training, base, made, target, None)
     )
     return locate_model(str(folder))
 
 
 def validation_score(one: StageOneRun) -> Callable[[Reranker], float]:
     """Return MAP@25 of a reranker in memory on the held-out part, fused with stage 1 at `score_weight`."""
-    weight = one.job.settings.reranker_training.score_weight
-    depth = resolve_reranker("identity", one.job.settings).candidates
-    queries, candidates = one.plan.queries, one.validation_candidates()
-    cut = [ranking.top(depth) for ranking in candidates]
-    metric = precision_metric(queries)
-
-    def score(reranker: Reranker) -> float:
-        reranked = reranker.rerank(queries, cut, one.job.bank)
-        return float(metric(fuse_with_stage_one(candidates, reranked, weight=weight)).mean())
-
-    return score
+    settings = one.job.settings
+    depth = resolve_reranker("identity", settings).candidates
+    return validation_map(one, weight=settings.reranker_training.score_weight, depth=depth)
 
 
 def _base(one: StageOneRun) -> LocalModel:
@@ -121,15 +95,18 @@ def _base(one: StageOneRun) -> LocalModel:
 def _score_key(one: StageOneRun) -> str:
     """Return what the validation score depends on, besides the model."""
     weight = one.job.settings.reranker_training.score_weight
-    rows = [[ranking.key, ranking.ids.tolist()] for ranking in one.validation_candidates()]
-    return content_hash([weight, rows, one.queries_hash(one.plan.queries)])
+    return content_hash([weight, validation_rows(one), one.queries_hash(one.plan.queries)])
 
 
 def _train(
-    job: Job, base: LocalModel, found: OutOfFold, folder: Path, score: Callable[[Reranker], float] | None
-) -> TrainedCrossEncoder:
-    training = job.settings.reranker_training
-    return train_cross_encoder(
+    job: Job,
+    training: RerankerTrainingSettings,
+    base: LocalModel,
+    found: OutOfFold,
+    folder: Path,
+    score: Callable[[Reranker], float] | None,
+) -> None:
+    made = train_cross_encoder(
         base.folder,
         found.queries,
         found.candidates,
@@ -160,12 +137,4 @@ def _train(
         patience=training.patience,
         checkpoint_steps=training.checkpoint_steps,
     )
-
-
-def _log_training(result: TrainedCrossEncoder) -> None:
-    logger.info(
-        "trained %d epochs over %d groups; losses %s",
-        result.epochs,
-        result.groups,
-        told_losses(result.losses, result.scores, result.best_epoch),
-    )
+    log_training(made, f"{made.groups} groups")

@@ -10,30 +10,37 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from core.artifacts import content_hash, differing_keys, file_hash
-from core.errors import InputError
+from core.artifacts import content_hash, file_hash, folder_hash
 from core.language_model import TokenScorer
 from core.lora import PRESETS
 from core.models import LocalModel
-from core.records import Ranking
-from core.stage_one_fusion import fuse_with_stage_one
-from core.tables import read_rankings
 from core.tokenizer import load_tokenizer
-from pipelines.job import Job, fingerprints
+from pipelines.job import Job
 from pipelines.lm_prompts import listwise_prompter, pointwise_prompter, prompt_template, prompts_hash
 from pipelines.lm_reranker import locate_language_model, open_language_model_reranker
+from pipelines.lm_training_settings import LmTrainingSettings
 from pipelines.lm_training_table import language_model_table, list_sizes
 from pipelines.out_of_fold import OutOfFold
-from pipelines.plan import precision_metric
 from pipelines.precisions import DTYPES
 from pipelines.reranker_settings import Kind, RerankerSettings
+from pipelines.reranker_training import (
+    first_recipe,
+    log_training,
+    made_by_all,
+    result_facts,
+    rows_facts,
+    training_stages,
+    validation_map,
+    validation_rows,
+)
 from pipelines.stage_one_run import StageOneRun
 from pipelines.stages import Stages
-from pipelines.train_stage import fitted_on, told_losses, warn_of_overlap
+from pipelines.teachers import read_teacher, warn_of_gaps
+from pipelines.train_stage import fitted_on
 from rerank.lm_tasks import LmKind
-from rerank.processes import is_first_process, join_processes, launched_processes
+from rerank.processes import launched_processes, leave_processes
 from rerank.prompts import Example, ListwisePrompter, PointwisePrompter
-from rerank.train_language_model import TrainedLanguageModel, train_language_model
+from rerank.train_language_model import train_language_model
 
 logger = logging.getLogger(__name__)
 
@@ -63,65 +70,75 @@ def trained_language_model(
     chosen = language_model_table(kind, job.settings)
     found = _without_examples(found, prompt_template(job, chosen.prompt).examples)
     base = locate_language_model(chosen, job.settings)
-    seen_before = fitted_on(base)  # what the base has by heart, the reranker has too
-    warn_of_overlap(base, seen_before, fingerprints(one.plan.validation))
     if training.method == "qlora" and job.settings.engine(chosen.engine).quantization != "bitsandbytes":
         logger.warning(
             "warning: the adapter is trained on the 4-bit base, but engine '%s' measures it on another one; set its "
             "quantization to bitsandbytes",
             chosen.engine,
         )
+    made, found = training_stages(one, found)
+    start = None if made is None else _made_first(one, chosen, base, made, stages)
     stops_early = training.patience is not None
     made_from: dict[str, Any] = {
-        "artifact": "reranker",
-        "kind": kind,
-        "model": base.name,
-        "revision": base.revision,
-        "prompts": prompts_hash(job, chosen.prompt),
-        "bank_hash": job.bank_hash,
-        "queries": content_hash([repr(query) for query in found.queries]),
-        "candidates": content_hash([[r.key, r.ids.tolist(), r.scores.tolist()] for r in found.candidates]),
-        "training": training.model_dump(mode="json", exclude=_NOT_IN_RESULT),
+        **_facts(one, chosen, base, found, training),
+        **result_facts(
+            one, base, found, scored=_score_key(one, chosen) if stops_early else None, teacher=training.teacher
+        ),
         "teacher": file_hash(Path(training.teacher)) if training.teacher else None,
-        "device": job.settings.retriever.device,
-        "processes": launched_processes(),
-        **({"weights": content_hash(found.weights)} if found.weights else {}),
-        "scored": _score_key(one, chosen) if stops_early else None,
-        "fitted_on": sorted(seen_before | set(fingerprints(one.plan.fit))),
-        "scored_on": fingerprints(one.plan.validation) if stops_early else [],
+        **({"started_from": start.revision} if start else {}),
     }
 
     def make(folder: Path) -> None:
         score = lm_validation_score(one, chosen) if stops_early else None
-        _log_training(_train(job, chosen, base, found, folder, score))
+        _train(job, chosen, training, base, found, folder, start=start, score=score)
 
-    if launched_processes() == 1:
-        # The model lies outside the work folder, but its stage is told with the others.
-        Stages(folder=output.parent, records=stages.records).artifact(output.name, made_from, make)
-    elif differing_keys(output, made_from) != ():
-        if is_first_process():
-            Stages(folder=output.parent, records=stages.records).artifact(output.name, made_from, make)
-        else:
-            make(output)
-        join_processes("cpu" if not _on_cuda(job) else "cuda").leave()
+    made_by_all(stages, output, made_from, make)
+    leave_processes()
     if training.method == "full":
         return chosen.model_copy(update={"model": str(output), "revision": None})
     return chosen.model_copy(update={"adapter": str(output)})
 
 
+def _made_first(
+    one: StageOneRun, chosen: RerankerSettings, base: LocalModel, made: OutOfFold, stages: Stages
+) -> LocalModel:
+    """Return what was trained on the made rows alone: its weights are what training on real ones starts from."""
+    settings = one.job.settings
+    training = first_recipe(settings.lm_training, settings.synthetic)
+    training = training.model_copy(update={"teacher": None})  # it is asked about real rows
+    made_from: dict[str, Any] = {
+        **_facts(one, chosen, base, made, training),
+        "artifact": "reranker trained on made questions",
+        "fitted_on": sorted(fitted_on(base)),
+    }
+    folder = made_by_all(
+        stages,
+        stages.folder / f"{chosen.kind}-made-first",
+        made_from,
+        lambda target: _train(one.job, chosen, training, base, made, target, start=None, score=None),
+    )
+    return LocalModel(name=str(folder), folder=folder, revision=f"sha256:{folder_hash(folder)}")
+
+
+def _facts(
+    one: StageOneRun, chosen: RerankerSettings, base: LocalModel, found: OutOfFold, training: LmTrainingSettings
+) -> dict[str, Any]:
+    """Return what both stages of a training depend on."""
+    return {
+        **rows_facts(one, base, found, training, left_out=_NOT_IN_RESULT),
+        "kind": chosen.kind,
+        "prompts": prompts_hash(one.job, chosen.prompt),
+        "bank_hash": one.job.bank_hash,
+        "queries": content_hash([repr(query) for query in found.queries]),
+        "processes": launched_processes(),
+    }
+
+
 def lm_validation_score(one: StageOneRun, chosen: RerankerSettings) -> Callable[[TokenScorer], float]:
     """Return MAP@25 of a scorer in memory on the held-out part, fused with stage 1 at `lm_training.score_weight`."""
     weight = one.job.settings.lm_training.score_weight
-    queries, candidates = one.plan.queries, one.validation_candidates()
-    cut = [ranking.top(chosen.candidates) for ranking in candidates]
-    metric = precision_metric(queries)
-
-    def score(scorer: TokenScorer) -> float:
-        reranker = open_language_model_reranker(one.job, chosen, scorer, store=None)
-        reranked = reranker.rerank(queries, cut, one.job.bank)
-        return float(metric(fuse_with_stage_one(candidates, reranked, weight=weight, form=chosen.fusion)).mean())
-
-    return score
+    score = validation_map(one, weight=weight, depth=chosen.candidates, form=chosen.fusion)
+    return lambda scorer: score(open_language_model_reranker(one.job, chosen, scorer, store=None))
 
 
 def _without_examples(found: OutOfFold, examples: Sequence[Example]) -> OutOfFold:
@@ -140,48 +157,30 @@ def _without_examples(found: OutOfFold, examples: Sequence[Example]) -> OutOfFol
         candidates=[found.candidates[row] for row in rows],
         groups=[found.groups[row] for row in rows],
         weights=found.weights and [found.weights[row] for row in rows],
+        real=sum(row < found.real for row in rows),
     )
-
-
-def _on_cuda(job: Job) -> bool:
-    from core.device import resolve_device
-
-    return resolve_device(job.settings.retriever.device).startswith("cuda")
 
 
 def _score_key(one: StageOneRun, chosen: RerankerSettings) -> str:
     """Return what the validation score depends on, besides the model."""
-    rows = [[ranking.key, ranking.ids.tolist()] for ranking in one.validation_candidates()]
     asking = {"candidates", "orders", "order_count", "order_seed", "average", "windows", "adaptive"}
     asked = chosen.model_dump(mode="json", include=asking)
     queries = [repr(query) for query in one.plan.queries]
-    return content_hash([one.job.settings.lm_training.score_weight, chosen.fusion, rows, asked, queries])
-
-
-def _teacher(job: Job, found: OutOfFold) -> list[Ranking] | None:
-    """Return the teacher's rankings in the order of the queries."""
-    path = job.settings.lm_training.teacher
-    if path is None:
-        return None
-    by_key = {ranking.key: ranking for ranking in read_rankings(Path(path))}
-    missing = [query.key for query in found.queries if query.key not in by_key]
-    if missing:
-        raise InputError(
-            f"lm_training.teacher {path}: lacks {len(missing)} of {len(found.queries)} queries to train on, "
-            f"for example {missing[0]}; let the teacher score these queries' out-of-fold candidates"
-        )
-    return [by_key[query.key] for query in found.queries]
+    weight = one.job.settings.lm_training.score_weight
+    return content_hash([weight, chosen.fusion, validation_rows(one), asked, queries])
 
 
 def _train(
     job: Job,
     chosen: RerankerSettings,
+    training: LmTrainingSettings,
     base: LocalModel,
     found: OutOfFold,
     folder: Path,
+    *,
+    start: LocalModel | None,
     score: Callable[[TokenScorer], float] | None,
-) -> TrainedLanguageModel:
-    training = job.settings.lm_training
+) -> None:
     kind: LmKind = "listwise" if chosen.kind == "listwise" else "pointwise"
     tokenizer = load_tokenizer(base.folder)
     prompter: ListwisePrompter | PointwisePrompter
@@ -192,8 +191,11 @@ def _train(
     else:
         prompter = pointwise_prompter(job, chosen.prompt, tokenizer)
     sizes, window = list_sizes(training, chosen.kind, capacity)
+    teacher = read_teacher(training.teacher, found.queries)
+    if teacher is not None:
+        warn_of_gaps(teacher, found.candidates, window=window)
     preset = PRESETS[training.preset]
-    return train_language_model(
+    made = train_language_model(
         base.folder,
         found.queries,
         found.candidates,
@@ -203,6 +205,7 @@ def _train(
         output_dir=folder,
         method=training.method,
         lora=replace(preset, alpha=training.alpha or preset.alpha, dropout=training.adapter_dropout),
+        start=start.folder if start else None,
         base_name=base.name,
         epochs=training.epochs,
         sizes=sizes,
@@ -216,7 +219,7 @@ def _train(
         weight_decay=training.weight_decay,
         hint_dropout=training.hint_dropout,
         gradient_checkpointing=training.gradient_checkpointing,
-        teacher=_teacher(job, found),
+        teacher=teacher,
         teacher_weight=training.teacher_weight,
         teacher_temperature=training.teacher_temperature,
         provenance=found.provenance,
@@ -229,14 +232,5 @@ def _train(
         patience=training.patience,
         checkpoint_steps=training.checkpoint_steps,
     )
-
-
-def _log_training(result: TrainedLanguageModel) -> None:
-    logger.info(
-        "trained %d epochs over %d lists; losses %s; question cut in %d lists, teacher used in %d",
-        result.epochs,
-        result.lists,
-        told_losses(result.losses, result.scores, result.best_epoch),
-        result.cut_prompts,
-        result.taught,
-    )
+    further = f"question cut in {made.cut_prompts} lists, teacher used in {made.taught}"
+    log_training(made, f"{made.lists} lists", further)

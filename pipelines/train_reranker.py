@@ -28,6 +28,7 @@ from pipelines.settings import Settings
 from pipelines.stage_one_run import StageOneRun
 from pipelines.stage_two_run import StageTwoRun
 from pipelines.stages import Stages
+from pipelines.teachers import check_teacher
 from pipelines.train_cross_reranker import KIND, trained_reranker
 from pipelines.train_lm_reranker import trained_language_model
 from rerank.processes import is_first_process, launched_processes
@@ -42,7 +43,8 @@ Train a reranker (stage 2) and write it to --output: a cross-encoder (`[reranker
 `[rerankers.NAME]` table, whose lines are printed at the end.
 
 Trains stage 1 first (or takes --retriever), and one more retriever a fold, so that the candidates which the reranker
-learns from were found by a model that never saw their question. A validation part is held out as `[split]` says: the
+learns from were found by a model that never saw their question. Made questions (--synthetic) are trained on together
+with real ones, or before them, as `[synthetic]` says. A validation part of real ones is held out as `[split]` says: the
 reranker is not fitted on it, and MAP@25 on it is shown at the end. Everything but the reranker is kept in --work, so
 that a second training starts from the same candidates. A run that was killed goes on."""
 
@@ -55,6 +57,7 @@ examples:
   python pipelines/end_to_end.py ... --reranker cross-encoder:models/reranker
   python pipelines/train_reranker.py --kind listwise --train train.csv --misconceptions bank.csv \\
       --output models/listwise --set lm_training.method=qlora --set lm_training.gradient_checkpointing=true
+  python pipelines/train_reranker.py --kind pointwise ... --synthetic runs/made --set synthetic.mode=first
   python pipelines/train_reranker.py --kind listwise ... --prepare   # then, on several GPUs:
   accelerate launch --num_processes 4 pipelines/train_reranker.py --kind listwise ..."""
 
@@ -85,6 +88,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.prepare:
         sys.stdout.write(f"\nStages:\n{stages.summary()}\n\n{len(found.queries)} queries to train on are ready\n")
         return
+    one.encoders.close()  # the training needs the memory
     two, usage = _trained(one, found, options.kind, output, stages)
     if not is_first_process():
         return
@@ -133,7 +137,6 @@ def _job(options: argparse.Namespace) -> tuple[Job, LocalModel | None]:
 
     def check_base(settings: Settings) -> None:
         if options.kind in LANGUAGE_MODELS:
-            _check_mode(options, settings)
             return check_lm_training(options.kind, settings)
         if launched_processes() > 1:
             raise InputError(f"--kind {KIND}: trains in one process; start it without accelerate or torchrun")
@@ -149,13 +152,9 @@ def _job(options: argparse.Namespace) -> tuple[Job, LocalModel | None]:
 
     job = read_job(options, checks=(check_retriever, check_base, check_work), adjust=adjust)
     if options.kind in LANGUAGE_MODELS:
+        check_teacher(job)
         check_training_lengths(job, options.kind)
     return job, found[0] if found else None
-
-
-def _check_mode(options: argparse.Namespace, settings: Settings) -> None:
-    if options.synthetic and settings.synthetic.mode == "first":
-        raise InputError(f"--kind {options.kind}: trains on real and made questions together; set synthetic.mode=mixed")
 
 
 if __name__ == "__main__":

@@ -131,11 +131,11 @@ def chosen_on(model: LocalModel | None) -> frozenset[str]:
     return frozenset(own_manifest(model).get("scored_on") or ())
 
 
-def warn_of_overlap(base: LocalModel, seen: frozenset[str], validation: Sequence[str]) -> None:
-    """Warn where a base was fitted on held-out questions.
+def warn_of_overlap(name: str, seen: frozenset[str], validation: Sequence[str]) -> None:
+    """Warn where what a reranker learns from was fitted on held-out questions.
 
     Args:
-        base: What a reranker starts from.
+        name: Of its base, or of its teacher.
         seen: Fingerprints of the questions that it was fitted on.
         validation: Those of the held-out part.
     """
@@ -143,7 +143,7 @@ def warn_of_overlap(base: LocalModel, seen: frozenset[str], validation: Sequence
         logger.warning(
             "warning: %s was fitted on %d of the %d held-out questions: numbers on them are too good, and "
             "ablate_rerankers.py will refuse the result",
-            base.name,
+            name,
             overlap,
             len(validation),
         )

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from core.config import StrictModel
 from core.lora import PRESETS, LoraPreset
+from pipelines.reranker_recipe import RerankerRecipe
 from pipelines.reranker_settings import Share
 
 Weight = Annotated[float, Field(ge=0.0, le=100.0)]
@@ -147,11 +148,10 @@ class TrainingSettings(StrictModel):
         return default if self.learning_rate is None else self.learning_rate
 
 
-class RerankerTrainingSettings(StrictModel):
+class RerankerTrainingSettings(RerankerRecipe):
     """The cross-encoder's training recipe."""
 
     base: str | None = Field(None, description="null: start from the trained retriever's weights.")
-    base_revision: str | None = Field(None, description="For a hub id as base: the 40-digit commit.")
     folds: Annotated[int, Field(ge=2)] = Field(3, description="Folds of the out-of-fold retrievers.")
     fold_models: int | None = Field(
         1, ge=1, description="Models averaged into each of those; null: as many as training.models."
@@ -163,21 +163,10 @@ class RerankerTrainingSettings(StrictModel):
     micro_queries: int | None = Field(None, ge=1, description="Queries a forward pass, for memory; null: the step's.")
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 5e-5
     warmup_ratio: Share = 0.1
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = Field(None, description="null: as the base has it.")
-    hint_dropout: Share = Field(0.3, description="Share of queries trained without their hint, others each epoch.")
     max_length: Annotated[int, Field(ge=8)] = Field(192, description="Tokens a pair is cut to, from its beginning.")
     use_stage_one: bool = Field(False, description="Add stage 1's log-score to the logit while training.")
     stage_one_weight: Weight = Field(1.0, description="What that is multiplied by; 1 asks for a fusion weight of 0.5.")
-    patience: int | None = Field(
-        None,
-        ge=1,
-        description="Set: keep the epoch with the best validation score, and stop after so many without a better one. "
-        "null: keep the last.",
-    )
-    score_weight: Share = Field(0.5, description="The reranker's share in that score, a MAP@25 fused with stage 1.")
-    precision: Literal["auto", "bf16", "float32"] = "auto"
-    checkpoint_steps: int | None = Field(None, ge=1, description="Keep progress every so many steps, not only epochs.")
     seed: int = Field(0, ge=0, description="Of folds, head, draws, order and dropout.")
 
     @model_validator(mode="after")

@@ -14,8 +14,9 @@ from core.chat_writer import ChatWriter, ConcurrentChatWriter, TokenChatWriter
 from core.errors import ConfigError, InputError, ModelError, UserError, did_you_mean
 from core.http_json import HttpError, JsonClient
 from core.models import LocalModel, locate_model
+from core.served_models import served_model
 from core.tokenizer import Tokenizer, load_tokenizer
-from core.vllm_requests import EXACT, served_model
+from core.vllm_requests import EXACT
 from core.vllm_server import VllmServer
 from pipelines.engine_pool import EngineKey, EnginePool, PooledEngine
 from pipelines.engine_settings import EngineSettings
@@ -248,7 +249,7 @@ def _vllm_server(engine: EngineSettings) -> tuple[VllmServer, str]:
         retries=engine.retries,
     )
     try:
-        name = served_model(client, str(engine.base_url), engine.served_model).name
+        name = served_model(client, f"vLLM server {engine.base_url}", engine.served_model).name
     except HttpError as error:
         raise ModelError(
             f"vLLM server {engine.base_url}: {error}. Is it running, is base_url right (it usually ends in /v1)?"

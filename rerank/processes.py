@@ -45,13 +45,6 @@ class Processes:
 
             dist.barrier()
 
-    def leave(self) -> None:
-        """End the exchange; the last thing that a run does."""
-        if self.world > 1:
-            import torch.distributed as dist
-
-            dist.destroy_process_group()
-
     def told(self, value: float | None) -> float | None:
         """Return the first process's value in all of them."""
         if self.world == 1:
@@ -84,6 +77,11 @@ class Processes:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
             dist.all_reduce(parameter.grad)
+
+    def leave(self) -> None:
+        """End the exchange; the last thing that a run does."""
+        if self.world > 1:
+            leave_processes()
 
     def _torch_device(self) -> torch.device:
         import torch
@@ -120,3 +118,12 @@ def join_processes(device: str) -> Processes:
     if not dist.is_initialized():
         dist.init_process_group("nccl" if kind == "cuda" else "gloo", timeout=PATIENCE)
     return Processes(rank=dist.get_rank(), world=world, device=device)
+
+
+def leave_processes() -> None:
+    """End the exchange with the launcher's other processes, where one was begun."""
+    if launched_processes() > 1:
+        import torch.distributed as dist
+
+        if dist.is_initialized():
+            dist.destroy_process_group()

@@ -6,58 +6,92 @@ candidates each epoch.
 
 from __future__ import annotations
 
-import logging
-import shutil
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tqdm import tqdm
-
-from core.artifacts import atomic_path
 from core.device import Dtype, resolve_device, resolve_dtype
 from core.records import Misconception, Query, Ranking
 from core.stage_one_fusion import StageOneForm
 from core.training_batches import training_batches
-from core.training_state import restore_state, save_state
 from rerank.cross_encoder import CrossEncoderReranker, open_cross_encoder
 from rerank.hint_dropout import drop_hints
 from rerank.listwise_step import ListwiseStepper
-from rerank.pairs import check_candidates
+from rerank.processes import Processes
 from rerank.reranker import Reranker
 from rerank.run_fingerprint import run_fingerprint
 from rerank.text import CandidateText, QueryText, pair_texts
 from rerank.training_groups import CandidateGroup, FoldProvenance, training_groups
+from rerank.training_run import TrainedReranker, check_numbers, checked_bank, run_training
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
 
-logger = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True, kw_only=True)
-class TrainedCrossEncoder:
-    """What a training run made.
+class TrainedCrossEncoder(TrainedReranker):
+    """What a training run made: a sentence-transformers CrossEncoder folder.
 
     Attributes:
-        folder: The model, a sentence-transformers CrossEncoder folder.
-        epochs: Epochs that were run.
-        best_epoch: The epoch, from 1, whose weights were kept: the one with the best score, else the last.
-        best_score: Its validation score; None where there is no score.
-        losses: Mean loss of each epoch.
-        scores: Validation score after each epoch; empty where there is no score.
         groups: Candidate groups (query and label) an epoch.
     """
 
-    folder: Path
-    epochs: int
-    best_epoch: int
-    best_score: float | None
-    losses: tuple[float, ...]
-    scores: tuple[float, ...]
     groups: int
+
+
+@dataclass(kw_only=True, eq=False)
+class GroupLessons:
+    """What each epoch of a cross-encoder shows: fresh groups, with or without hints, as texts.
+
+    Attributes:
+        model: The cross-encoder.
+        stepper: Its optimiser.
+        queries: The training queries.
+        lengths: Of their texts, in characters: queries of like length share a batch.
+        by_id: The bank.
+        draw: Returns an epoch's groups.
+        query_text: Query -> text.
+        candidate_text: Misconception -> text.
+        batch_queries: Groups a step.
+        hint_dropout: Share of the queries that lose their hint.
+        seed: Of order and hints.
+    """
+
+    model: CrossEncoder
+    stepper: ListwiseStepper
+    queries: Sequence[Query]
+    lengths: Sequence[int]
+    by_id: Mapping[int, Misconception]
+    draw: Callable[[int], list[CandidateGroup]]
+    query_text: QueryText
+    candidate_text: CandidateText
+    batch_queries: int
+    hint_dropout: float
+    seed: int
+    drawn: list[CandidateGroup] = field(default_factory=list, init=False)
+    shown: list[Query] = field(default_factory=list, init=False)
+
+    def batches(self, epoch: int) -> list[list[int]]:
+        """Draw an epoch; see `Lessons`."""
+        self.drawn = self.draw(epoch)
+        self.shown = drop_hints(self.queries, self.hint_dropout, seed=self.seed, epoch=epoch)
+        self.model.train()
+        lengths = [self.lengths[group.query_index] for group in self.drawn]
+        return training_batches(lengths, batch_size=self.batch_queries, seed=self.seed, epoch=epoch)
+
+    def step(self, batch: Sequence[int], number: int) -> float:
+        """Make a step on some groups of the epoch; see `Lessons`."""
+        rows = [self.drawn[row] for row in batch]
+        pairs = pair_texts(
+            [self.shown[group.query_index] for group in rows],
+            [group.ids for group in rows],
+            self.by_id,
+            query_text=self.query_text,
+            candidate_text=self.candidate_text,
+        )
+        return self.stepper.step(rows, pairs, number)
 
 
 def train_cross_encoder(
@@ -149,10 +183,14 @@ def train_cross_encoder(
         ModelError: The base is no model, or training ran into a loss that is not finite.
         ValueError: Keys differ, a candidate or label is not in the bank, or a number is out of range.
     """
-    began = time.perf_counter()
-    by_id = check_candidates(queries, candidates, bank)
-    if provenance is None:
-        logger.warning("nobody stated which retriever made the training candidates: they may not be out of fold")
+    by_id = checked_bank(queries, candidates, bank, provenance)
+    check_numbers(
+        epochs=epochs,
+        batch_queries=batch_queries,
+        learning_rate=learning_rate,
+        warmup=warmup,
+        hint_dropout=hint_dropout,
+    )
 
     def draw(epoch: int) -> list[CandidateGroup]:
         return training_groups(
@@ -170,7 +208,6 @@ def train_cross_encoder(
         )
 
     first = draw(0)
-    _check(epochs, learning_rate, warmup, hint_dropout, {group.ids[0] for group in first} - by_id.keys())
     device = resolve_device(device)
     dtype = resolve_dtype(precision, device)
     settings = [
@@ -193,73 +230,47 @@ def train_cross_encoder(
         offset=stage_one_weight if use_stage_one else 0.0,
         micro_groups=micro_queries or batch_queries,
     )
-    output = Path(output_dir)
-    progress = output.with_name(f"{output.name}.training")
-    if not resume:
-        shutil.rmtree(progress, ignore_errors=True)
     texts = [query_text(query) for query in queries]
     names = [candidate_text(by_id[id]) for id in sorted(by_id)]
-    fingerprint = run_fingerprint(base, texts, names, queries, candidates, settings)
-    state = restore_state(progress / "state.pt", fingerprint, model, stepper.optimizer, device)
+    lessons = GroupLessons(
+        model=model,
+        stepper=stepper,
+        queries=queries,
+        lengths=[len(text) for text in texts],
+        by_id=by_id,
+        draw=draw,
+        query_text=query_text,
+        candidate_text=candidate_text,
+        batch_queries=batch_queries,
+        hint_dropout=hint_dropout,
+        seed=seed,
+    )
     reranker = CrossEncoderReranker(
         model, query_text=query_text, candidate_text=candidate_text, batch_size=score_batch_size
     )
-    bar = tqdm(
-        total=n_steps * epochs,
-        initial=state.epoch * n_steps + state.step,
-        desc="cross-encoder",
-        disable=not show_progress,
+    trained = run_training(
+        lessons,
+        model,
+        stepper.optimizer,
+        output=Path(output_dir),
+        fingerprint=run_fingerprint(base, texts, names, queries, candidates, settings),
+        write=lambda folder: model.save_pretrained(str(folder), create_model_card=False),
+        epochs=epochs,
+        steps=n_steps,
+        title="cross-encoder",
+        processes=Processes(device=device),
+        score=None if score is None else partial(_scored, model, reranker, score),
+        patience=patience,
+        resume=resume,
+        checkpoint_steps=checkpoint_steps,
+        show_progress=show_progress,
     )
-    while state.epoch < epochs and not state.out_of_patience(patience):
-        drawn = draw(state.epoch)
-        shown = drop_hints(queries, hint_dropout, seed=seed, epoch=state.epoch)
-        lengths = [len(texts[group.query_index]) for group in drawn]
-        batches = training_batches(lengths, batch_size=batch_queries, seed=seed, epoch=state.epoch)
-        model.train()
-        for batch in batches[state.step :]:
-            rows = [drawn[row] for row in batch]
-            pairs = pair_texts(
-                [shown[group.query_index] for group in rows],
-                [group.ids for group in rows],
-                by_id,
-                query_text=query_text,
-                candidate_text=candidate_text,
-            )
-            state.loss_sum += stepper.step(rows, pairs, state.epoch * n_steps + state.step)
-            state.step += 1
-            bar.update(1)
-            if checkpoint_steps and state.step % checkpoint_steps == 0:
-                save_state(progress / "state.pt", state, model, stepper.optimizer, device)
-        model.eval()
-        state.close_epoch(model, score(reranker) if score else None)
-        save_state(progress / "state.pt", state, model, stepper.optimizer, device)
-    bar.close()
-    if state.best_weights is not None:
-        model.load_state_dict(state.best_weights)
-    with atomic_path(output) as temporary:
-        model.save_pretrained(str(temporary), create_model_card=False)
-    shutil.rmtree(progress, ignore_errors=True)
-    logger.info("%s: %d groups, %d epochs, %.1f s", output, len(first), state.epoch, time.perf_counter() - began)
-    return TrainedCrossEncoder(
-        folder=output,
-        epochs=state.epoch,
-        best_epoch=state.best_epoch or state.epoch,
-        best_score=state.scores[state.best_epoch - 1] if state.best_epoch else None,
-        losses=tuple(state.losses),
-        scores=tuple(state.scores),
-        groups=len(first),
-    )
+    return TrainedCrossEncoder(**vars(trained), groups=len(first))
 
 
-def _check(epochs: int, learning_rate: float, warmup: float, hint_dropout: float, unknown: set[int]) -> None:
-    """Check what nothing further down checks."""
-    if epochs < 1 or not learning_rate > 0 or not 0 <= warmup <= 1 or not 0 <= hint_dropout <= 1:
-        raise ValueError(
-            "expected epochs >= 1, learning_rate > 0, warmup and hint_dropout between 0 and 1; "
-            f"got {epochs}, {learning_rate}, {warmup}, {hint_dropout}"
-        )
-    if unknown:
-        raise ValueError(f"labels {sorted(unknown)[:5]} are not in the bank")
+def _scored(model: CrossEncoder, reranker: Reranker, score: Callable[[Reranker], float]) -> float:
+    model.eval()
+    return score(reranker)
 
 
 def _open_base(base: str | Path, device: str, *, max_length: int, dropout: float | None, seed: int) -> CrossEncoder:

@@ -6,53 +6,40 @@ trainers know one target token a prompt, not a softmax over the labels in it, no
 
 from __future__ import annotations
 
-import logging
-import shutil
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from core.artifacts import atomic_path
+from core.artifacts import folder_hash
 from core.device import Dtype, resolve_device, resolve_dtype
 from core.language_model import TokenScorer
 from core.lora import PRESETS, LoraPreset, Method, TrainedWeights, open_trainable, save_trained
 from core.records import Misconception, Query, Ranking
-from core.training_state import restore_state
-from rerank.lm_run import LanguageModelRun
+from rerank.lm_lessons import ListLessons
+from rerank.lm_scorer import TrainingScorer
 from rerank.lm_source import TaskSource
 from rerank.lm_step import LanguageModelStepper
 from rerank.lm_tasks import ListPrompter, LmKind, PairPrompter
-from rerank.pairs import check_candidates
-from rerank.processes import join_processes
+from rerank.processes import Processes, join_processes
 from rerank.run_fingerprint import run_fingerprint
 from rerank.training_groups import FoldProvenance
+from rerank.training_run import TrainedReranker, check_numbers, checked_bank, run_training
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainedLanguageModel:
-    """What a training run made.
+class TrainedLanguageModel(TrainedReranker):
+    """What a training run made: a peft adapter, or the whole model where all weights were trained.
 
     Attributes:
-        folder: A peft adapter, or the whole model where all weights were trained.
-        epochs: Epochs that were run.
-        best_epoch: The epoch, from 1, whose weights were kept: the one with the best score, else the last.
-        best_score: Its validation score; None where there is no score.
-        losses: Mean loss of each epoch.
-        scores: Validation score after each epoch; empty where there is no score.
         lists: Candidate lists an epoch.
         cut_prompts: Lists of this process in which something was cut from the question, over this run.
         taught: Lists of this process whose targets a teacher helped to make, over this run.
     """
 
-    folder: Path
-    epochs: int
-    best_epoch: int
-    best_score: float | None
-    losses: tuple[float, ...]
-    scores: tuple[float, ...]
     lists: int
     cut_prompts: int
     taught: int
@@ -69,6 +56,7 @@ def train_language_model(
     output_dir: str | Path,
     method: Method = "lora",
     lora: LoraPreset = PRESETS["r64"],
+    start: str | Path | None = None,
     base_name: str | None = None,
     epochs: int = 1,
     sizes: tuple[int, int] = (3, 52),
@@ -117,6 +105,8 @@ def train_language_model(
         output_dir: Where the result goes.
         method: See `core.lora.open_trainable`.
         lora: Shape of the adapter.
+        start: What an earlier training of the same base, method and shape made: its weights are trained on. None
+            starts afresh.
         base_name: What the adapter names as its base; the folder where None.
         epochs: Passes over the lists.
         sizes: Smallest and largest candidate list, see `training_lists`.
@@ -155,11 +145,12 @@ def train_language_model(
         ModelError: The base cannot be trained, or training ran into a loss that is not finite.
         ValueError: Keys differ, a candidate or label is not in the bank, or a number is out of range.
     """
-    began = time.perf_counter()
-    by_id = check_candidates(queries, candidates, bank)
+    by_id = checked_bank(queries, candidates, bank, provenance)
     rate = learning_rate or (2e-5 if method == "full" else lora.learning_rate)
-    if provenance is None:
-        logger.warning("nobody stated which retriever made the training candidates: they may not be out of fold")
+    _check(micro_tokens, precision)
+    check_numbers(
+        epochs=epochs, batch_queries=batch_queries, learning_rate=rate, warmup=warmup, hint_dropout=hint_dropout
+    )
     source = TaskSource(
         queries=queries,
         candidates=candidates,
@@ -177,9 +168,6 @@ def train_language_model(
         seed=seed,
         weights=weights,
     )
-    _check(epochs, batch_queries, micro_tokens, rate, warmup, hint_dropout, precision)
-    if strangers := {label for query in queries for label in query.labels} - by_id.keys():
-        raise ValueError(f"labels {sorted(strangers)[:5]} are not in the bank")
     first = source.lists(0, provenance=provenance, groups=groups)
     probe = [source.task(shown, source.shown(0)) for shown in first[:batch_queries]]
     source.cut = source.taught = 0
@@ -194,6 +182,7 @@ def train_language_model(
         [(ranking.ids.tolist(), ranking.scores.tolist()) for ranking in teacher or ()],
         [(task.prompts, task.labels) for task in probe],  # pins tokenizer, template and options of the prompter
         *([list(weights)] if weights else []),
+        *([folder_hash(Path(start))] if start else []),
     ]
     model = open_trainable(
         base,
@@ -202,6 +191,7 @@ def train_language_model(
         device=processes.device,
         dtype=dtype,
         gradient_checkpointing=gradient_checkpointing,
+        start=start,
         seed=seed,
     )
     trained = TrainedWeights(model)
@@ -218,70 +208,39 @@ def train_language_model(
         micro_tokens=micro_tokens,
         seed=seed,
     )
-    output = Path(output_dir)
-    progress = output.with_name(f"{output.name}.training")
-    if not resume and processes.first:
-        shutil.rmtree(progress, ignore_errors=True)
-    processes.wait()
+    lessons = ListLessons(
+        model=model, stepper=stepper, source=source, processes=processes, batch_queries=batch_queries, seed=seed
+    )
     texts = [repr(query) for query in queries]
-    fingerprint = run_fingerprint(base, texts, [repr(by_id[id]) for id in sorted(by_id)], queries, candidates, settings)
-    state = restore_state(progress / "state.pt", fingerprint, trained, stepper.optimizer, processes.device)
-    processes.wait()  # nobody writes before all have read
-
-    run = LanguageModelRun(
-        model=model,
-        weights=trained,
-        stepper=stepper,
-        source=source,
-        state=state,
-        path=progress / "state.pt",
+    names = [repr(by_id[id]) for id in sorted(by_id)]
+    made = run_training(
+        lessons,
+        trained,
+        stepper.optimizer,
+        output=Path(output_dir),
+        fingerprint=run_fingerprint(base, texts, names, queries, candidates, settings),
+        write=lambda folder: save_trained(model, folder, base=base, base_name=base_name),
+        epochs=epochs,
+        steps=n_steps,
+        title=f"{kind} by {method}",
         processes=processes,
-        dtype=dtype,
-        batch_queries=batch_queries,
-        micro_tokens=micro_tokens,
-        seed=seed,
-        score=score,
+        score=None if score is None else lambda: score(_scorer(model, processes, dtype, micro_tokens)),
+        patience=patience,
+        resume=resume,
         checkpoint_steps=checkpoint_steps,
+        show_progress=show_progress,
     )
-    run.train(epochs=epochs, steps=n_steps, patience=patience, show_progress=show_progress, title=f"{kind} by {method}")
-    if processes.first:
-        with atomic_path(output) as temporary:
-            save_trained(model, temporary, base=base, base_name=base_name)
-        shutil.rmtree(progress, ignore_errors=True)
-    processes.wait()
-    logger.info("%s: %d lists, %d epochs, %.1f s", output, len(first), state.epoch, time.perf_counter() - began)
-    return TrainedLanguageModel(
-        folder=output,
-        epochs=state.epoch,
-        best_epoch=state.best_epoch or state.epoch,
-        best_score=state.scores[state.best_epoch - 1] if state.best_epoch else None,
-        losses=tuple(state.losses),
-        scores=tuple(state.scores),
-        lists=len(first),
-        cut_prompts=source.cut,
-        taught=source.taught,
-    )
+    return TrainedLanguageModel(**vars(made), lists=len(first), cut_prompts=source.cut, taught=source.taught)
 
 
-def _check(
-    epochs: int,
-    batch_queries: int,
-    micro_tokens: int,
-    learning_rate: float,
-    warmup: float,
-    hint_dropout: float,
-    precision: Dtype,
-) -> None:
-    """Check what nothing further down checks."""
-    if min(epochs, batch_queries, micro_tokens) < 1:
-        raise ValueError(
-            "expected epochs, batch_queries and micro_tokens of at least 1; "
-            f"got {epochs}, {batch_queries}, {micro_tokens}"
-        )
-    if not learning_rate > 0 or not 0 <= warmup <= 1 or not 0 <= hint_dropout <= 1:
-        raise ValueError(
-            "expected learning_rate > 0, warmup and hint_dropout between 0 and 1; "
-            f"got {learning_rate}, {warmup}, {hint_dropout}"
-        )
+def _scorer(model: Any, processes: Processes, dtype: torch.dtype, batch_tokens: int) -> TrainingScorer:  # noqa: ANN401
+    """Return a scorer; a new one for each epoch, as it puts the model into evaluation mode once."""
+    return TrainingScorer(model, device=processes.device, dtype=dtype, batch_tokens=batch_tokens)
+
+
+def _check(micro_tokens: int, precision: Dtype) -> None:
+    """Check what is not the same for all rerankers."""
+    if micro_tokens < 1:
+        raise ValueError(f"expected micro_tokens of at least 1; got {micro_tokens}")
     if precision == "float16":
         raise ValueError("precision: expected auto, bfloat16 or float32; float16 gradients vanish without scaling")

@@ -5,18 +5,18 @@ the whole language model has; the file is a plain peft adapter all the same.
 """
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.adapters import CONFIG_NAME, WEIGHTS_NAME, read_adapter_config
+from core.adapter_weights import put_adapter_weights
+from core.adapters import CONFIG_NAME, read_adapter_config
 from core.errors import ModelError
 from core.lora import LoraPreset, lora_config
 
 if TYPE_CHECKING:
     import torch
     from sentence_transformers import SentenceTransformer
-    from torch import Tensor, nn
+    from torch import nn
 
 _PREFIX, _ADAPTER = "base_model.model.", "default"
 
@@ -96,28 +96,7 @@ def load_adapter_weights(model: "SentenceTransformer", folder: str | Path) -> No
     Raises:
         ModelError: The file is missing or corrupted, or names or shapes are another adapter's.
     """
-    import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    path = Path(folder) / WEIGHTS_NAME
-    try:
-        found: Mapping[str, Tensor] = load_file(str(path))
-    except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path}: expected an adapter's weights, cannot be read ({error})") from error
-    own = adapter_weights(model)
-    if strange := sorted(
-        name
-        for name in own.keys() | found.keys()
-        if name not in own or name not in found or own[name].shape != found[name].shape
-    ):
-        raise ModelError(
-            f"{path}: does not fit its base: {len(strange)} of {len(own)} weights have other names or shapes, for "
-            f"example {strange[0]}. Is the base the one that it was trained on, and the adapter that of an encoder?"
-        )
-    with torch.no_grad():
-        for name, parameter in own.items():
-            parameter.copy_(found[name])
+    put_adapter_weights(folder, adapter_weights(model))
 
 
 def save_encoder(model: "SentenceTransformer", folder: str | Path) -> None:

@@ -31,6 +31,14 @@ class Encoder(Protocol):
         ...
 
 
+class PinnedEncoder(Encoder, Protocol):
+    """An encoder that says what its vectors depend on besides the models' weights."""
+
+    def fingerprint(self) -> str:
+        """Return a SHA-256 over it."""
+        ...
+
+
 class SentenceEncoder:
     """An `Encoder` on any sentence-transformers model.
 

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from core.artifacts import content_hash
-from retrieval.encoder import Embeddings, SentenceEncoder
+from retrieval.encoder import Embeddings, Encoder, PinnedEncoder
 
 
 class JoinedEncoder:
     """Several encoders as one `Encoder`: their embeddings side by side, see `concatenate_embeddings`.
+
+    Each encodes a whole list before the next is asked, so those out of one `EncoderPool` are open one at a time.
 
     Args:
         encoders: At least one; all read the same texts, each with its own prompts.
@@ -19,7 +21,7 @@ class JoinedEncoder:
         ValueError: There is no encoder, or weights do not fit.
     """
 
-    def __init__(self, encoders: Sequence[SentenceEncoder], weights: Sequence[float] | None = None) -> None:
+    def __init__(self, encoders: Sequence[PinnedEncoder], weights: Sequence[float] | None = None) -> None:
         self.encoders = tuple(encoders)
         self.weights = None if weights is None else tuple(weights)
         concatenate_embeddings([np.zeros((0, 1), dtype=np.float32) for _ in self.encoders], self.weights)
@@ -30,11 +32,22 @@ class JoinedEncoder:
 
     def encode_queries(self, texts: Sequence[str]) -> Embeddings:
         """Return float32 of shape (n, sum of d), one row a text, in order; rows have length 1."""
-        return concatenate_embeddings([encoder.encode_queries(texts) for encoder in self.encoders], self.weights)
+        found = {place: self.encoders[place].encode_queries(texts) for place in open_first(self.encoders)}
+        return concatenate_embeddings([found[place] for place in sorted(found)], self.weights)
 
     def encode_documents(self, texts: Sequence[str]) -> Embeddings:
         """Return float32 of shape (n, sum of d), one row a text, in order; rows have length 1."""
-        return concatenate_embeddings([encoder.encode_documents(texts) for encoder in self.encoders], self.weights)
+        found = {place: self.encoders[place].encode_documents(texts) for place in open_first(self.encoders)}
+        return concatenate_embeddings([found[place] for place in sorted(found)], self.weights)
+
+
+def open_first(encoders: Sequence[Encoder]) -> list[int]:
+    """Return the places of some encoders, those in memory first: what is open is used before another takes its place.
+
+    Args:
+        encoders: Those of one pool, or any others, which are always open.
+    """
+    return sorted(range(len(encoders)), key=lambda place: not getattr(encoders[place], "is_open", True))
 
 
 def concatenate_embeddings(views: Sequence[Embeddings], weights: Sequence[float] | None = None) -> Embeddings:

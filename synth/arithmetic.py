@@ -11,10 +11,8 @@ from dataclasses import dataclass, replace
 
 from core.records import LETTERS, Letter, Question
 from synth.formula import Formula, FormulaError, bounded, read_formula
+from synth.reasons import TWO_RIGHT, WRONG
 from synth.verdicts import Verdict, passed, rejected
-
-WRONG = "arithmetic: the stated answer is wrong"
-TWO_RIGHT = "arithmetic: two answers are right"
 
 _MATHS = re.compile(r"\\\((.+?)\\\)|\\\[(.+?)\\\]|\$\$(.+?)\$\$", re.DOTALL)
 _ASKED = r"(?:calculate|work out|evaluate|compute|find|what is)"

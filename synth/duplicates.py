@@ -7,13 +7,9 @@ from dataclasses import dataclass
 from core.records import Question
 from core.text import normalise
 from synth.nearness import Vectors, check_vectors, most_similar, similar_pairs
+from synth.reasons import EXACT, NEAR, NORMALISED, OF_TRAINING
 from synth.rows import SyntheticRow
 from synth.verdicts import Verdict, passed, rejected
-
-EXACT = "duplicate: exact"
-NORMALISED = "duplicate: but for form"
-NEAR = "duplicate: near"
-OF_TRAINING = " (training)"
 
 _TRAINING = "training question"
 _GAPS = re.compile(r"\s+|\\[()\[\]]|[.?!:]+$")

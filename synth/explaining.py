@@ -9,12 +9,10 @@ from core.records import Misconception
 from core.text import normalise
 from synth.asking import Request
 from synth.ledger import Asked
-from synth.replies import NOT_PARSED, REFUSED, ReplyError, is_refusal, object_schema, read_object, restored_latex
+from synth.reasons import NOT_PARSED, REFUSED, SAYS_NOTHING, TOO_LONG, TOO_SHORT
+from synth.replies import ReplyError, is_refusal, object_schema, read_object, restored_latex
 
 TASK = "explain"
-TOO_SHORT = "too short"
-TOO_LONG = "too long"
-SAYS_NOTHING = "repeats the name only"
 
 EXPLAIN_INSTRUCTION = (
     "You are an expert mathematics teacher who explains to colleagues how students go wrong. You are given the name of "
@@ -101,8 +99,7 @@ class Explaining:
         """Return the explanation that was written of an entry.
 
         Raises:
-            ReplyError: The answer cannot be used: not of the form, too short or too long, or it says no more than the
-                name.
+            ReplyError: The answer cannot be used, for one of `synth.reasons.EXPLANATION_REASONS`.
         """
         value = read_object(asked, ("what", "when"))
         if not all(isinstance(text, str) for text in value.values()):

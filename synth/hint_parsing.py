@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from core.hint_table import Hint
-from synth.replies import NOT_PARSED, REFUSED, is_refusal, load_json, object_schema, restored_latex
+from synth.reasons import EMPTY, NOT_PARSED, REFUSED, REPEATS, TOO_LONG, TOO_SHORT
+from synth.replies import is_refusal, load_json, object_schema, restored_latex
 from synth.verdicts import Verdict, rejected
 
 Form = Literal["plain", "json"]
 """`plain`: the whole answer is the hint; `json`: an object with the texts `reasoning` and `hint`, in this order."""
 
 SCHEMA: Mapping[str, Any] = object_schema(reasoning={"type": "string"}, hint={"type": "string"})
-EMPTY, TOO_SHORT, TOO_LONG, REPEATS = "empty", "too short", "too long", "repeats itself"
 _REPEATED = 3
 _SENTENCE = re.compile(r"[^.!?\n]+")
 _LEAST_SENTENCE = 12
@@ -58,8 +58,7 @@ def parse_hint(text: str, *, form: Form, limits: HintLimits) -> Hint | Verdict:
         limits: Lengths.
 
     Returns:
-        The hint, white space at its ends taken off; else a rejection with one of the reasons `empty`, `refused`,
-        `answer not parsed`, `too short`, `too long`, `repeats itself`.
+        The hint, white space at its ends taken off; else a rejection with one of `synth.reasons.HINT_REASONS`.
     """
     stripped = text.strip()
     if not stripped:

@@ -17,7 +17,8 @@ from core.text import normalise
 from synth.asking import Request
 from synth.ledger import Asked
 from synth.question_text import shown_question
-from synth.replies import NOT_PARSED, ReplyError, object_schema, read_object
+from synth.reasons import BELOW, NOT_PARSED
+from synth.replies import ReplyError, object_schema, read_object
 from synth.rows import SyntheticRow
 from synth.solving import misconception_text
 from synth.verdicts import Verdict, passed, rejected
@@ -25,7 +26,6 @@ from synth.verdicts import Verdict, passed, rejected
 TASK = "judge"
 CHECK_TASK = "judge-check"
 """Requests that judge the judge, told apart in the ledger from those that serve a made row."""
-BELOW = "judged below the threshold"
 CRITERIA = ("follows", "right", "clear", "level")
 JUDGE_INSTRUCTION = (
     "You judge multiple-choice questions of school mathematics that are meant to reveal a misconception. You are given "
@@ -155,7 +155,7 @@ class Judging:
         try:
             judged = read_judgement(asked)
         except ReplyError as error:
-            return rejected(f"{TASK}: {error.reason}", detail=error.detail)
+            return rejected(error.reason, detail=error.detail)
         if judged.score < self.threshold:
             return rejected(BELOW, detail=judged.told, score=float(judged.score))
         return passed(detail=judged.told, score=float(judged.score))

@@ -7,13 +7,9 @@ from core.records import Question
 from core.text import normalise
 from synth.duplicates import TextVectors, form_key
 from synth.nearness import check_vectors, most_similar
+from synth.reasons import HELD_OUT_NEAR, HELD_OUT_TEXT, HELD_OUT_WORDS, SHOWN
 from synth.rows import SyntheticRow
 from synth.verdicts import Verdict, passed, rejected
-
-EXAMPLE = "leak: a held-out question was shown as an example"
-SAME = "leak: the text of a held-out question"
-WORDS = "leak: many words in a row of a held-out question"
-NEAR = "leak: near a held-out question"
 
 
 def leak_verdicts(
@@ -60,13 +56,13 @@ def _by_text(
 ) -> Verdict:
     for parent in row.parents:
         if parent in shown:
-            return rejected(EXAMPLE, detail=f"question {shown[parent]}")
+            return rejected(SHOWN, detail=f"question {shown[parent]}")
     same = texts.get(form_key(row.question.text))
     if same is not None:
-        return rejected(SAME, detail=f"of question {same}")
+        return rejected(HELD_OUT_TEXT, detail=f"of question {same}")
     for run in _runs(row.question, words):
         if run in runs:
-            return rejected(WORDS, detail=f"of question {runs[run]}: {' '.join(run)}")
+            return rejected(HELD_OUT_WORDS, detail=f"of question {runs[run]}: {' '.join(run)}")
     return passed()
 
 
@@ -87,6 +83,6 @@ def _by_vector(
     for verdict, row, cosine in zip(verdicts, nearest.tolist(), cosines.tolist(), strict=True):
         if verdict.accepted and cosine >= near - 1e-6:
             told = f"question {held_out[row].id}, cosine {cosine:.4f}"
-            verdict = rejected(NEAR, detail=told, score=cosine)
+            verdict = rejected(HELD_OUT_NEAR, detail=told, score=cosine)
         found.append(verdict)
     return found

@@ -11,8 +11,10 @@ from core.artifacts import atomic_path, write_text
 from core.records import Misconception
 from core.tables import write_questions
 from synth.chain import Checked
+from synth.costs import Costs
 from synth.ledger import Asked
 from synth.parsing import Written
+from synth.reasons import counted
 from synth.rows import SyntheticRow
 from synth.verdicts import Verdict
 
@@ -127,17 +129,6 @@ def write_rows(folder: Path, outcomes: Sequence[Outcome]) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spent:
-    """What a task cost over all requests in the ledger, those of earlier runs included."""
-
-    requests: int
-    failed: int
-    prompt_tokens: int
-    output_tokens: int
-    seconds: float
-
-
-@dataclass(frozen=True, kw_only=True)
 class Coverage:
     """How many of the bank's misconceptions have an example.
 
@@ -166,7 +157,7 @@ class Summary:
         attempts: Attempts at rows.
         accepted: Rows kept.
         rejected: `check: reason` -> attempts, most frequent first, ties by name.
-        spent: By task, in order of name.
+        costs: Of this run, of these settings, and of all runs.
         asked_now: Requests that this run sent.
         reused: Requests that this run found answered in the ledger.
         unused: Requests in the ledger that serve no attempt of this run: of other settings.
@@ -176,34 +167,17 @@ class Summary:
     attempts: int
     accepted: int
     rejected: Mapping[str, int]
-    spent: Mapping[str, Spent]
+    costs: Costs
     asked_now: int
     reused: int
     unused: int
     coverage: Coverage
 
 
-def spent_by_task(ledger: Iterable[Asked]) -> dict[str, Spent]:
-    """Return what each task cost."""
-    tasks: dict[str, list[Asked]] = {}
-    for asked in ledger:
-        tasks.setdefault(asked.task, []).append(asked)
-    return {
-        task: Spent(
-            requests=len(found),
-            failed=sum(asked.error is not None for asked in found),
-            prompt_tokens=sum(asked.prompt_tokens for asked in found),
-            output_tokens=sum(asked.output_tokens for asked in found),
-            seconds=round(sum(asked.seconds for asked in found), 3),
-        )
-        for task, found in sorted(tasks.items())
-    }
-
-
 def rejections(outcomes: Sequence[Outcome]) -> dict[str, int]:
     """Return `check: reason` -> attempts, most frequent first, ties by name."""
     told = (outcome.rejection for outcome in outcomes)
-    counts = Counter(f"{found[0]}: {found[1].reason}" for found in told if found is not None)
+    counts = Counter(counted(check, verdict.reason) for check, verdict in filter(None, told))
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 

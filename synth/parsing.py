@@ -10,16 +10,9 @@ from typing import Any
 
 from core.records import LETTERS, Letter
 from synth.ledger import Asked
-from synth.replies import CUT_OFF, FAILED, REFUSED, ReplyError, is_refusal, load_json, read_text, restored_latex
+from synth.reasons import EMPTY, MISSING, NO_LETTER, NOT_JSON, REFUSED, UNKNOWN, WRONG_TYPE
+from synth.replies import ReplyError, is_refusal, load_json, read_text, restored_latex
 from synth.verdicts import Verdict, rejected
-
-NOT_JSON = "not JSON"
-NO_TEXT = "empty answer"
-MISSING = "missing field"
-UNKNOWN = "unknown field"
-WRONG_TYPE = "field of the wrong type"
-NO_LETTER = "no letter A to D"
-PARSE_REASONS = (FAILED, REFUSED, CUT_OFF, NOT_JSON, NO_TEXT, MISSING, UNKNOWN, WRONG_TYPE, NO_LETTER)
 
 _TEXTS = ("question", "rationale")
 _OPTIONAL = ("subject", "construct")
@@ -58,7 +51,7 @@ def parse_written(asked: Asked) -> Written | Verdict:
         asked: The request and its answer.
 
     Returns:
-        The question, or a rejection with one of `PARSE_REASONS`.
+        The question, or a rejection with one of `synth.reasons.ROW_REASONS["parse"]`.
     """
     try:
         text = read_text(asked)
@@ -69,7 +62,7 @@ def parse_written(asked: Asked) -> Written | Verdict:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        reason = REFUSED if is_refusal(text) else NOT_JSON if text else NO_TEXT
+        reason = REFUSED if is_refusal(text) else NOT_JSON if text else EMPTY
         return rejected(reason, detail=text[:160])
     return _written(value)
 

@@ -7,11 +7,7 @@ from typing import Any
 
 from core.chat_writer import DECLINED
 from synth.ledger import Asked
-
-FAILED = "request failed"
-CUT_OFF = "answer cut off"
-REFUSED = "refused"
-NOT_PARSED = "answer not parsed"
+from synth.reasons import CUT_OFF, FAILED, NOT_PARSED, REFUSED
 
 _THOUGHT = re.compile(r"<think>.*?</think>", re.DOTALL)
 _FENCED = re.compile(r"```(?:json)?\s*\n(.*?)\n?\s*```", re.DOTALL)
@@ -35,7 +31,7 @@ class ReplyError(ValueError):
     """An answer that cannot be used.
 
     Attributes:
-        reason: A fixed phrase, to be counted.
+        reason: One of `synth.reasons`, to be counted.
         detail: What came.
     """
 

@@ -12,18 +12,18 @@ from core.records import LETTERS, Misconception
 from core.text import normalise
 from synth.languages import other_language
 from synth.parsing import Written
+from synth.reasons import (
+    BROKEN_LATEX,
+    EQUAL_ANSWERS,
+    LANGUAGE,
+    LEAKED,
+    NAMED,
+    OPTIONS,
+    PICTURE,
+    SAME_LETTER,
+    TOO_LONG,
+)
 from synth.verdicts import Verdict, passed, rejected
-
-SAME_LETTER = "misconception leads to the correct answer"
-EQUAL_ANSWERS = "equal answers"
-LEAKED = "answer leaked in the question"
-NAMED = "misconception named in the question"
-PICTURE = "needs a picture"
-OPTIONS = "answers repeated in the question"
-BROKEN_LATEX = "broken LaTeX"
-TOO_LONG = "too long"
-LANGUAGE = "wrong language"
-RULE_REASONS = (SAME_LETTER, EQUAL_ANSWERS, LEAKED, NAMED, PICTURE, OPTIONS, BROKEN_LATEX, TOO_LONG, LANGUAGE)
 
 LONGEST_QUESTION = 1500
 LONGEST_ANSWER = 400

@@ -8,12 +8,11 @@ from core.records import LETTERS, Misconception
 from synth.asking import Request
 from synth.ledger import Asked
 from synth.question_text import shown_question
-from synth.replies import NOT_PARSED, ReplyError, object_schema, read_object
+from synth.reasons import MISLED_OTHERWISE, NOT_PARSED, SOLVED_OTHERWISE
+from synth.replies import ReplyError, object_schema, read_object
 from synth.rows import SyntheticRow
 from synth.verdicts import Verdict, passed, rejected
 
-SOLVED_OTHERWISE = "solved otherwise"
-MISLED_OTHERWISE = "the misconception leads elsewhere"
 NONE = "none"
 """What the solver says where no answer fits: a question without a right answer, a misconception that shows nowhere."""
 
@@ -92,7 +91,7 @@ class Solving:
         try:
             chosen, working = read_solution(asked)
         except ReplyError as error:
-            return rejected(f"{self.task}: {error.reason}", detail=error.detail)
+            return rejected(error.reason, detail=error.detail)
         if chosen != expected:
             told = f"expected {expected}, came {chosen}: {' '.join(working.split())[:200]}"
             return rejected(MISLED_OTHERWISE if self.under else SOLVED_OTHERWISE, detail=told)

@@ -9,8 +9,8 @@ class Verdict:
 
     Attributes:
         accepted: Whether the row passes this check.
-        reason: A short fixed phrase, the same for all rows rejected on this ground, so that reasons can be counted
-            (e.g. `solved otherwise`); None where it passes.
+        reason: One of `synth.reasons`: a short fixed phrase, the same for all rows rejected on this ground, so that
+            reasons can be counted; None where it passes.
         detail: What was seen in this row, for the ledger; may be empty.
         score: A measure, where the check has one (the judge's 0 to 10, a similarity), else None.
 

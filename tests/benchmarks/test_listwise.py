@@ -115,11 +115,6 @@ def test_queries_asked_once_or_in_windows_have_no_place_in_the_curve(script):
     assert by_query([*once, one, window]) == []
 
 
-def test_the_shell_scripts_are_well_formed():
-    for path in BENCHMARKS.glob("*.sh"):
-        assert subprocess.run(["bash", "-n", str(path)], check=False).returncode == 0, path.name
-
-
 @pytest.mark.slow
 def test_a_rehearsal_of_the_speed_benchmark(tmp_path, byte_tokenizer):
     """Product, adaptive orders and transformers, tiny shapes, the bundled sample; then the table."""

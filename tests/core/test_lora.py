@@ -136,6 +136,25 @@ def test_a_fully_trained_model_is_saved_whole(base: Path, tmp_path: Path) -> Non
     assert AutoTokenizer.from_pretrained(tmp_path / "model").get_vocab() == {"a": 0}
 
 
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_a_training_starts_where_an_earlier_one_ended(base: Path, tmp_path: Path, method: str) -> None:
+    model = opened(base, method=method)
+    one_step(model, 1e-2)
+    trained = last_logits(model)
+    save_trained(model, tmp_path / "first", base=base)
+    again = opened(base, method=method, start=tmp_path / "first")
+    torch.testing.assert_close(last_logits(again), trained, rtol=0, atol=1e-5)
+    assert (last_logits(opened(base, method=method)) - trained).abs().max() > 0.01
+    trained_now = {name for name, _ in TrainedWeights(again).named()}
+    assert trained_now == {name for name, _ in TrainedWeights(model).named()}
+
+
+def test_an_adapter_of_another_shape_is_no_start(base: Path, tmp_path: Path) -> None:
+    save_trained(opened(base), tmp_path / "first", base=base)
+    with pytest.raises(ModelError, match="does not fit its base: 28 of 28 weights"):
+        opened(base, lora=LoraPreset(rank=8, alpha=8), start=tmp_path / "first")
+
+
 def test_trained_weights_go_and_come_back(base: Path) -> None:
     model = opened(base)
     weights = TrainedWeights(model)

@@ -2,9 +2,8 @@ import math
 
 import pytest
 
-from core.errors import ModelError
 from core.http_json import HttpError
-from core.vllm_requests import EXACT, MASKED, ServedModel, exact_path, score_body, served_model, top_logprobs
+from core.vllm_requests import EXACT, MASKED, exact_path, score_body, top_logprobs
 
 
 class Recorded:
@@ -79,29 +78,3 @@ def test_log_probabilities_are_read_by_token_id():
 def test_what_is_no_answer_is_an_error(top):
     with pytest.raises(HttpError, match="no log-probabilities"):
         top_logprobs({"choices": [{"logprobs": {"top_logprobs": top}}]})
-
-
-class Listing:
-    """Plays the answer to GET /models."""
-
-    def __init__(self, *models):
-        self.models = list(models)
-
-    def get(self, path):
-        assert path == "models"
-        return {"data": self.models}
-
-
-def test_the_served_model_is_told_with_what_is_behind_its_name():
-    base = {"id": "base", "root": "Qwen/Qwen2.5-32B", "parent": None, "created": 1}
-    adapter = {"id": "listwise", "root": "/adapters/one", "parent": "base"}
-    client = Listing(base, adapter)
-    assert served_model(client, "u", "base") == ServedModel(name="base", root="Qwen/Qwen2.5-32B")
-    assert served_model(client, "u", "listwise") == ServedModel(name="listwise", root="/adapters/one", parent="base")
-    assert served_model(Listing({"id": "x"}), "u", None) == ServedModel(name="x")  # not vLLM: it does not say
-    with pytest.raises(ModelError, match="several models are served"):
-        served_model(client, "u", None)
-    with pytest.raises(ModelError, match="does not serve 'gone'; there is base, listwise"):
-        served_model(client, "u", "gone")
-    with pytest.raises(ModelError, match="no list of models"):
-        served_model(Listing("base"), "u", None)

@@ -74,7 +74,7 @@ def test_the_model_is_found_by_its_name():
     with serving(FakeVllm(models=("base", "adapter"))) as fake:
         connected(fake, model="adapter").score([[5]], [[100]])
         assert fake.asked[-1]["model"] == "adapter"
-        with pytest.raises(ModelError, match=r"several models .* base, adapter"):
+        with pytest.raises(ModelError, match=r"expected one model.*there is base, adapter"):
             connected(fake)
         with pytest.raises(ModelError, match="does not serve 'other'; there is base, adapter"):
             connected(fake, model="other")

@@ -241,7 +241,24 @@ def test_a_server_that_dies_stops_the_run_and_what_was_explained_is_kept(invoke,
         done = invoke(main, *arguments(fake, bank, out, *one))
         assert done.returncode == 2
         assert "requests in a row failed" in done.stderr and "503" in done.stderr
+    assert list(read_explanations([out / "explanations.csv"])) == [entry.id for entry in tiny_bank[:10]]
     with serving(FakeChat(write=good)) as fake:
         done = invoke(main, *arguments(fake, bank, out, *one))
         assert done.returncode == 0 and "80 requests asked, 10 taken from the ledger" in done.stdout
     assert len(read_explanations([out / "explanations.csv"])) == 90
+
+
+def test_an_interrupted_rerun_keeps_every_finished_row(invoke, tiny_bank, tmp_path, monkeypatch):
+    """The first run leaves the first entry open, whose request fails; the second run dies at that entry."""
+    bank, out = tmp_path / "bank.csv", tmp_path / "out"
+    write_misconceptions(bank, tiny_bank[:8])
+    broken = (500, {}, {"error": {"message": "out of memory"}})
+    with serving(FakeChat(write=good, script=[broken])) as fake:
+        one = ("--set", "engines.fake.concurrency=1")
+        assert invoke(main, *arguments(fake, bank, out, *one)).returncode == 0
+        whole = (out / "explanations.csv").read_bytes()
+        assert list(read_explanations([out / "explanations.csv"])) == [entry.id for entry in tiny_bank[1:8]]
+        fake.script = [broken]
+        monkeypatch.setattr("synth.asking.STOP_AFTER", 1)
+        assert "1 requests in a row failed" in invoke(main, *arguments(fake, bank, out, *one)).stderr
+    assert (out / "explanations.csv").read_bytes() == whole

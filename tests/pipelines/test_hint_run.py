@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hint_toys import kind_questions
+from hint_toys import ScriptedWriter, failed, kind_hint, kind_questions
 
 from core.errors import InputError
 from core.fingerprint import fingerprint
+from core.hint_table import read_hints
 from core.records import queries_of
 from core.tables import write_questions
 from pipelines import hint_run
@@ -17,6 +18,9 @@ from pipelines.hint_job import read_hint_job
 from pipelines.hint_run import hint_parts, write_parts
 from pipelines.reasoners import Reasoner
 from pipelines.settings import Settings
+from pipelines.writer_settings import WriterSettings
+from pipelines.writing import OpenWriter
+from synth.asking import AskingError
 from synth.hint_prompt import default_prompt
 
 QUESTIONS = kind_questions(4)
@@ -87,3 +91,41 @@ def test_a_full_disk_is_told_and_nothing_finished_is_lost(tmp_path: Path, monkey
         told = write_parts(job, parts)
         assert len(fake.asked) == 4
     assert "hints: 4 of 4" in told and "this run: 0 requests" in told
+
+
+def test_an_interrupted_rerun_keeps_the_rows_of_reasoners_that_it_did_not_come_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first run leaves one row of the first reasoner open; the second dies at that row, before the second one."""
+    train = tmp_path / "train.csv"
+    write_questions(train, QUESTIONS)
+    given = argparse.Namespace(config=None, overrides=[], train=train, test=None, hints=[], output=tmp_path / "out")
+    job = read_hint_job(given, needed=(), checks=())
+    parts = hint_parts(job.settings, PROMPT, QUERIES, [reasoner("a", 0, 1), reasoner("b", 2, 3)])
+    hints = {f"Number {question.id}?": kind_hint(question) for question in QUESTIONS}
+    open_row = "Number 3?"
+    asked: list[str] = []
+
+    def answer(chat: Any, _: int) -> Any:
+        (number,) = [text for text in hints if text in chat[-1].text]
+        asked.append(number)
+        return failed() if number == open_row else hints[number]
+
+    def opened(chosen: WriterSettings, *_: Any) -> OpenWriter:
+        told = {"engine": "scripted", "model": str(chosen.adapter), "revision": "1"}
+        return OpenWriter(writer=ScriptedWriter(answer), context=None, batch=1, **told)
+
+    monkeypatch.setattr(hint_run, "open_writer", opened)
+    file = tmp_path / "out" / "hints.csv"
+    assert "hints: 3 of 4" in write_parts(job, parts)
+    whole = file.read_bytes()
+    assert asked == ["Number 2?", "Number 3?", "Number 0?", "Number 1?"]
+    with monkeypatch.context() as patch:
+        patch.setattr("synth.asking.STOP_AFTER", 1)
+        with pytest.raises(AskingError):
+            write_parts(job, parts)
+    assert asked[4:] == ["Number 3?"], "the second reasoner was not come to"
+    assert file.read_bytes() == whole and sorted(read_hints([file])) == ["0_B", "1_B", "2_B"]
+    open_row = ""
+    assert "hints: 4 of 4" in write_parts(job, parts)
+    assert len(asked) == 6 and len(read_hints([file])) == 4

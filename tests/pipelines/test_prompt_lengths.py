@@ -5,13 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from made_questions import made_questions, with_made
 
 from core.errors import InputError
-from core.records import Query
-from pipelines.job import Job
+from core.records import Misconception, Query
+from pipelines.job import Job, fingerprints
 from pipelines.lm_reranker import table_prompter
 from pipelines.plan import make_plan
-from pipelines.prompt_lengths import check_prompt_lengths, check_training_lengths
+from pipelines.prompt_lengths import check_prompt_lengths, check_teaching_lengths, check_training_lengths
 from pipelines.reranker_settings import PromptSettings, RerankerSettings, WindowSettings
 from pipelines.stage_two import resolve_reranker
 
@@ -103,3 +104,30 @@ def test_training_is_checked_with_its_own_lists(tiny_job: Callable[..., Job], ti
     check_training_lengths(job(least), "listwise")
     with pytest.raises(InputError, match=f"can take {least} tokens"):
         check_training_lengths(job(least - 1), "listwise")
+
+
+def test_made_questions_are_checked_as_they_are_trained_on_too(
+    tiny_job: Callable[..., Job], tiny_lm: Path, tiny_bank: tuple[Misconception, ...]
+) -> None:
+    table = {"kind": "listwise", "model": tiny_lm, "candidates": 3, "prompt.max_tokens": 4000}
+    named = [f"rerankers.mine.{key}={value}" for key, value in table.items()]
+    job = tiny_job("lm_training.table=mine", "lm_training.largest_list=3", *named)
+    *made, last = made_questions(tiny_bank, 4)
+    check_training_lengths(with_made(job, [*made, last]), "listwise")
+    right = last.question.correct
+    a, b, c, d = (text if "ABCD"[n] == right else "so " * 5000 for n, text in enumerate(last.question.answers))
+    wordy = replace(last, question=replace(last.question, answers=(a, b, c, d)))
+    with pytest.raises(InputError, match=rf"query {wordy.question.id}_\w: 3 candidates"):
+        check_training_lengths(with_made(job, [*made, wordy]), "listwise")
+    held_out = replace(wordy, parents=(fingerprints(make_plan(job, job.train).validation)[0],))
+    check_training_lengths(with_made(job, [*made, held_out]), "listwise")  # it is not trained on
+
+
+def test_a_teacher_is_checked_with_what_it_is_to_rank(job: Job, tiny_lm: Path) -> None:
+    chosen = RerankerSettings(kind="listwise", model=str(tiny_lm), candidates=8)
+    plan = make_plan(job, job.train)
+    least = needed(job, chosen, 8, job.queries(plan.fit, labelled_only=True))
+    assert least != needed(job, chosen, 8, [*plan.queries, *job.queries(job.test)])
+    check_teaching_lengths(job, limited(chosen, least))
+    with pytest.raises(InputError, match=f"can take {least} tokens"):
+        check_teaching_lengths(job, limited(chosen, least - 1))

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from core.engine_process import Engine
 from core.models import locate_model
 from core.records import Misconception, Query, Ranking
-from pipelines.engine_pool import EnginePool
+from pipelines.engine_pool import EngineKey, EnginePool, opened
 from pipelines.job import Job
 from pipelines.rerank_scores import TEST, VALIDATION, RerankScores
 from pipelines.reranker_settings import PromptSettings, RerankerSettings
@@ -15,6 +16,7 @@ from pipelines.stages import Stages
 from pipelines.time_limit import TimeLimit, no_limit
 from rerank.adaptive import AdaptivePolicy
 from rerank.reranker import Deadline
+from retrieval.encoder_pool import PooledEncoder
 
 
 @pytest.fixture
@@ -207,3 +209,20 @@ def test_what_is_made_already_is_known(one: StageOneRun, tiny_lm: Path) -> None:
     made.reranked(TEST, queries, candidates)
     assert made.is_made(TEST, queries, candidates, None)
     assert not made.is_made(TEST, queries, candidates, AdaptivePolicy(threshold=0.0, slot_bias={}))
+
+
+def test_the_encoder_is_closed_before_the_engine_opens(one: StageOneRun, tiny_lm: Path) -> None:
+    """A retriever and a reranker of 14B each do not fit one GPU together."""
+    made = scores(one, tiny_lm)
+    candidates = made.validation_candidates()
+    encoder = one.fitted.encoder
+    assert isinstance(encoder, PooledEncoder) and encoder.is_open
+    open_beside: list[bool] = []
+
+    def opener(key: EngineKey) -> Engine:
+        open_beside.append(encoder.is_open)
+        return opened(key)
+
+    made.pool = EnginePool(opener)
+    made.reranked(VALIDATION, one.plan.queries, candidates)
+    assert open_beside == [False]

@@ -1,8 +1,11 @@
 import hashlib
+import json
+import shutil
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -11,7 +14,9 @@ from core.models import LocalModel, locate_model
 from core.records import Query, Question
 from pipelines.job import Job
 from pipelines.stage_one import StageOne
-from pipelines.stage_one_weights import StageOneWeights, fuse
+from pipelines.stage_one_weights import StageOneRuns, StageOneWeights, fuse
+from retrieval.encoder_pool import EncoderPool, PooledEncoder
+from retrieval.ensemble import JoinedEncoder
 from retrieval.lexical import TfidfRetriever
 
 TinyJob = Callable[..., Job]
@@ -183,3 +188,71 @@ def test_tfidf_scores_are_cosines_of_its_own(tiny_job: TinyJob, tmp_path: Path) 
     assert runs.lexical is not None
     assert [ranking.ids.tolist() for ranking in runs.lexical] == [ranking.ids.tolist() for ranking in found]
     assert 0 < max(ranking.scores[0] for ranking in runs.lexical) < 1
+
+
+class Watched(WordEncoder):
+    """Counts how many of its kind are open."""
+
+    open_now: ClassVar[list[str]] = []
+    opened: ClassVar[list[str]] = []
+    most: ClassVar[int] = 0
+
+    def __init__(self, name: str) -> None:
+        super().__init__(noise=float(len(name)) / 100)
+        self.name = name
+        Watched.open_now.append(name)
+        Watched.opened.append(name)
+        Watched.most = max(Watched.most, len(Watched.open_now))
+
+    def fingerprint(self) -> str:
+        return self.name
+
+    def close(self) -> None:
+        Watched.open_now.remove(self.name)
+
+
+def test_an_ensemble_holds_one_model_at_a_time_and_ranks_as_one_that_holds_all(
+    tiny_job: TinyJob, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    also = [tmp_path / "b-model", tmp_path / "long-c-model"]
+    for folder in also:
+        shutil.copytree(tiny_model, folder)
+    monkeypatch.setattr("pipelines.stage_one.load_encoder", lambda job, folder, **named: Watched(folder.name))
+    monkeypatch.setattr(Watched, "open_now", [])
+    monkeypatch.setattr(Watched, "opened", [])
+    monkeypatch.setattr(Watched, "most", 0)
+    job = tiny_job(f"retriever.also={json.dumps([folder.as_posix() for folder in also])}")
+    queries = job.queries(job.test)
+
+    def runs(one: StageOne) -> StageOneRuns:
+        return one.runs(queries, job.train, thresholds=(0.3,), lexical=False)
+
+    model = locate_model(str(tiny_model))
+    names = [tiny_model.name, *(folder.name for folder in also)]
+    first = runs(StageOne(job, model, tmp_path / "bank"))
+    assert Watched.most == 1
+    # Queries, bank and training queries: each list finds the last model open.
+    assert Counter(Watched.opened) == {names[0]: 3, names[1]: 2, names[2]: 2}  # 0 1 2, 2 0 1, 1 0 2
+
+    Watched.opened.clear()
+    Watched.open_now.clear()
+    again = runs(StageOne(job, model, tmp_path / "bank"))  # the bank's vectors are stored: queries alone
+    assert Watched.most == 1 and len(Watched.opened) == 3 + 2
+
+    Watched.open_now.clear()
+    together = StageOne(job, model, tmp_path / "bank")
+    together.__dict__["encoder"] = JoinedEncoder([Watched(name) for name in names], [1.0, 1.0, 1.0])
+    assert runs(together).dense == first.dense == again.dense
+    assert runs(together).neighbours == first.neighbours == again.neighbours
+
+
+def test_retrievers_of_one_run_take_turns(tiny_job: TinyJob, tiny_model: Path, tmp_path: Path) -> None:
+    """The fitted, the refitted and the folds' retrievers: one of them is in memory."""
+    job = tiny_job()
+    pool, model = EncoderPool(), locate_model(str(tiny_model))
+    one, two = (StageOne(job, model, tmp_path / name, pool=pool) for name in "ab")
+    queries = job.queries(job.test)[:3]
+    found = one.dense(queries, top_n=5)
+    assert two.dense(queries, top_n=5) == found
+    assert isinstance(one.encoder, PooledEncoder) and isinstance(two.encoder, PooledEncoder)
+    assert (one.encoder.is_open, two.encoder.is_open) == (False, True)

@@ -113,6 +113,9 @@ def test_a_killed_sweep_goes_on_and_ends_the_same(
             process.send_signal(signal.SIGKILL)
     assert not (output / "sweep.csv").exists()
     assert invoke(main, *arguments(output)).returncode == 0
+    for point in (output / "points").iterdir():
+        left = sorted(path.name for path in point.iterdir())
+        assert left == ["score.json", "score.json.manifest.json", "training.json"], f"{point.name}: {left}"
     assert invoke(main, *arguments(tmp_path / "whole")).returncode == 0
     assert (output / "sweep.csv").read_bytes() == (tmp_path / "whole" / "sweep.csv").read_bytes()
     assert reused(output)[f"{POINTS[0]}/score.json"] or reused(output)[f"{POINTS[0]}/retriever"]

@@ -20,7 +20,9 @@ from core.tables import read_questions, write_misconceptions, write_questions
 from core.vllm_engine import vllm_fault
 from pipelines.synthesize import main
 from synth import asking
+from synth.reasons import ROW_REASONS, counted, row_reasons_text
 
+REASONS = {counted(check, reason) for check, found in ROW_REASONS.items() for reason in found}
 CHEAP = ("synthesis.duplicates.near=null", "synthesis.leaks.near=null", "synthesis.judge.check_rows=2")
 
 
@@ -68,7 +70,9 @@ def test_rows_are_written_checked_and_told(arguments, invoke, tmp_path, tiny_fil
     # Every request that the server saw is in the ledger, and the summary adds them up.
     assert len(requests) == len(fake.asked) == len({one["key"] for one in requests})
     summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
-    assert summary["total"]["requests"] == len(fake.asked) and summary["total"]["output_tokens"] == 7 * len(fake.asked)
+    for total in summary["total_costs"].values():
+        assert total["requests"] == len(fake.asked) and total["output_tokens"] == 7 * len(fake.asked)
+    assert "a kept row cost 28 output tokens" in done.stdout  # four requests a row; the judge's own check is none's
     real = {label for question in tiny_questions[0] for labels in question.labels for label in labels}
     assert summary["coverage"]["newly"] == sum(row["misconception_id"] not in real for row in rows) >= 2
     assert summary["judge"]["rows"] == 2 and summary["unused"] == 0
@@ -95,8 +99,17 @@ def test_a_row_tells_of_no_request_of_other_settings(arguments, invoke, tmp_path
     with serving(FakeChat(write=teach)) as fake:
         assert invoke(main, *arguments(fake.url)).returncode == 0
         other = {one["key"] for one in read_lines(out / "requests.jsonl") if one["task"] == "write"}
+        sent = len(fake.asked)
         again = invoke(main, *arguments(fake.url, "synthesis.temperature=0.3"))
+        assert invoke(main, *arguments(fake.url, "synthesis.temperature=0.3")).returncode == 0
     assert "3 accepted" in again.stdout and "in the ledger are of other settings" in again.stdout
+    assert "a kept row cost 28 output tokens" in again.stdout
+    totals = json.loads((out / "summary.json").read_text(encoding="utf-8"))["total_costs"]
+    # 12 requests serve three rows and 4 judge the judge. This teacher's questions do not hang on the temperature: of
+    # the second settings the 3 that write are new, and the third run sent none.
+    assert {of: total["requests"] for of, total in totals.items()} == {
+        "this_run": 0, "these_settings": 16, "all_runs": sent + 3,
+    }  # fmt: skip
     for line in read_lines(out / "ledger.jsonl"):
         assert [one["task"] for one in line["requests"]] == ["write", "solve", "solve-under", "judge"]
         assert not other & {one["key"] for one in line["requests"]} and line["output_tokens"] == 28
@@ -139,16 +152,17 @@ def bad_in(task, answer):
         (bad_in("write", question(rationale=...)), {"parse: missing field": 3}),
         (bad_in("write", question(question="Que vaut la somme de un et de deux?")), {"rules: wrong language": 3}),
         (bad_in("solve", solved("A")), {"solve: solved otherwise": 3}),
-        (bad_in("solve", "A"), {"solve: solve: answer not parsed": 3}),
+        (bad_in("solve", "A"), {"solve: answer not parsed": 3}),
         (bad_in("solve-under", solved("B")), {"solve-under: the misconception leads elsewhere": 3}),
         (bad_in("judge", marks(6)), {"judge: judged below the threshold": 3}),
-        (bad_in("judge", "fine"), {"judge: judge: answer not parsed": 3}),
+        (bad_in("judge", "fine"), {"judge: answer not parsed": 3}),
     ],
 )  # fmt: skip
 def test_each_reason_is_counted(arguments, invoke, tmp_path, write, expected):
     with serving(FakeChat(write=write)) as fake:
         done = invoke(main, *arguments(fake.url, "synthesis.attempts=1"))
     assert done.returncode == 0 and reasons(tmp_path / "out") == expected
+    assert set(expected) <= REASONS
     ((text, count),) = expected.items()
     assert f"{count}  {text}" in done.stdout and "warning: no row was accepted" in done.stderr
     assert read_lines(tmp_path / "out" / "rows.jsonl") == []
@@ -179,9 +193,9 @@ def test_copies_and_leaks_are_left_out(arguments, invoke, tmp_path, tiny_questio
         done = invoke(main, *arguments(fake.url, *off, limit=4, further=("--test", tiny_files.test)))
     assert done.returncode == 0, done.stderr
     assert reasons(tmp_path / "out") == {
-        "duplicate: duplicate: exact": 1,
-        "duplicate: duplicate: exact (training)": 1,
-        "leak: leak: the text of a held-out question": 1,
+        "duplicate: exact": 1,
+        "duplicate: exact (training)": 1,
+        "leak: the text of a held-out question": 1,
     }
     lines = read_lines(tmp_path / "out" / "ledger.jsonl")
     assert [line["accepted"] for line in lines] == [False, False, True, False]
@@ -350,6 +364,7 @@ def test_the_help_is_enough_to_begin(run_pipeline):
         "--limit",
         "attempts",
         "Killed",
+        row_reasons_text(),
     ):
         assert word in done.stdout, word
 
@@ -371,7 +386,8 @@ def test_a_small_model_on_the_cpu_goes_through_the_whole_chain(
     assert summary["attempts"] == summary["accepted"] + sum(summary["rejected"].values()) == 8
     assert summary["accepted"] < 4 and all(reason for reason in summary["rejected"])
     requests = read_lines(tmp_path / "out" / "requests.jsonl")
-    assert summary["total"]["requests"] == len(requests) == summary["asked_now"]
+    assert summary["total_costs"]["this_run"]["requests"] == len(requests) == summary["asked_now"]
+    assert set(summary["rejected"]) <= REASONS
     rows = read_lines(tmp_path / "out" / "ledger.jsonl")
     assert {one["key"] for row in rows for one in row["requests"]} == {
         one["key"] for one in requests if one["task"] != "judge-check"
@@ -400,7 +416,8 @@ def test_a_real_server_goes_through_the_whole_chain(invoke, tiny_files, tiny_con
             summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
             assert summary["attempts"] == summary["accepted"] + sum(summary["rejected"].values()) == 2
             requests = read_lines(out / "requests.jsonl")
-            assert summary["total"]["requests"] == len(requests) and not summary["total"]["failed"]
+            total = summary["total_costs"]["all_runs"]
+            assert total["requests"] == len(requests) and not total["failed"]
             written = [one for one in requests if one["task"] == "write"]
             # Guided: each text is the form that was asked for, or its beginning.
             assert all("subject" in one["text"][:20] for one in written)

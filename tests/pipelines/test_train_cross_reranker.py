@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from made_questions import made_questions, with_made
 
-from core.artifacts import read_manifest
+from core.artifacts import folder_hash, read_manifest
 from core.models import locate_model
 from core.records import Misconception
 from pipelines import train_cross_reranker
@@ -16,7 +16,8 @@ from pipelines.out_of_fold import out_of_fold_candidates
 from pipelines.stage_one_run import StageOneRun
 from pipelines.stages import Stages
 from pipelines.train_cross_reranker import trained_reranker
-from rerank.training_groups import check_out_of_fold
+from rerank.listwise_step import ListwiseStepper
+from rerank.training_groups import CandidateGroup, check_out_of_fold
 
 SETTINGS = (
     *("reranker_training.max_length=64", "reranker_training.epochs=1", "reranker_training.folds=2"),
@@ -93,3 +94,41 @@ def test_training_takes_weights_or_starts_from_a_model_of_made_rows(
     assert trained_reranker(run, found, tmp_path / "model", run.stages) == output
     assert len(calls) == (1 if mode == "mixed" else 2)  # nothing is trained twice
     assert np.isfinite(found.candidates[-1].scores).all()
+
+
+class Killed(BaseException):
+    """Stands for the kill signal: nothing may catch it."""
+
+
+@pytest.mark.parametrize("dies_at", [("first", 1), ("second", 0), ("second", 2)])
+def test_a_killed_training_in_stages_ends_where_an_unbroken_one_does(
+    tiny_job: Callable[..., Job],
+    tiny_bank: tuple[Misconception, ...],
+    tiny_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    dies_at: tuple[str, int],
+) -> None:
+    """Inside the first stage, between the two (no step of the second is made yet), and inside the second."""
+    settings = (*SETTINGS, "synthetic.mode=first", "reranker_training.checkpoint_steps=1")
+    job = with_made(tiny_job(*settings), made_questions(tiny_bank, 9))
+    run, other = (run_of(job, tmp_path / name, tiny_model) for name in ("work", "other"))
+    found = out_of_fold_candidates(run)
+    trained_reranker(run, found, tmp_path / "whole", run.stages)
+    plain, stage = ListwiseStepper.step, []
+
+    def dying(self: ListwiseStepper, groups: list[CandidateGroup], pairs: list[tuple[str, str]], number: int) -> float:
+        if number == 0:
+            stage.append(("first", "second")[len(stage)])
+        if (stage[-1], number) == dies_at:
+            raise Killed
+        return plain(self, groups, pairs, number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ListwiseStepper, "step", dying)
+        with pytest.raises(Killed):
+            trained_reranker(other, found, tmp_path / "cut", other.stages)
+    assert not (tmp_path / "cut").exists()
+    assert (tmp_path / "other" / "reranker-made-first").exists() == (dies_at[0] == "second")
+    trained_reranker(other, found, tmp_path / "cut", other.stages)
+    assert folder_hash(tmp_path / "cut") == folder_hash(tmp_path / "whole")

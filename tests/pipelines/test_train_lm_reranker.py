@@ -3,11 +3,13 @@
 import json
 import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from made_questions import made_questions, with_made, write_made
 
 from core.artifacts import folder_hash, read_manifest
 from core.errors import InputError
@@ -21,7 +23,10 @@ from pipelines.out_of_fold import out_of_fold_candidates
 from pipelines.reranker_settings import Kind
 from pipelines.stage_one_run import StageOneRun
 from pipelines.stages import Stages
+from pipelines.teachers import check_teacher
 from pipelines.train_lm_reranker import lm_validation_score, trained_language_model
+from rerank.lm_step import LanguageModelStepper
+from rerank.lm_tasks import Task
 from rerank.train_language_model import TrainedLanguageModel
 
 Invoke = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -360,3 +365,205 @@ def test_two_processes_train_what_one_does(
     for name, tensor in first.items():
         torch.testing.assert_close(second[name], tensor, rtol=1e-2, atol=1e-3)
     assert (tmp_path / "two" / "manifest.json").is_file()
+
+
+@pytest.fixture
+def with_rows(
+    tiny_job: Callable[..., Job],
+    tiny_bank: tuple[Misconception, ...],
+    tiny_model: Path,
+    tmp_path: Path,
+    short: dict[str, object],
+) -> Callable[..., StageOneRun]:
+    """Zero-shot stage 1 of a job with nine made questions; `with_rows("key=value", work=NAME, parents=MARKS)`."""
+
+    def run(*overrides: str, work: str = "work", parents: tuple[str, ...] = ()) -> StageOneRun:
+        job = tiny_job(*(f"{key}={value}" for key, value in short.items()), *overrides)
+        job = with_made(job, [replace(one, parents=parents) for one in made_questions(tiny_bank, 9)])
+        return StageOneRun(job, Stages(folder=tmp_path / work), job.train, given=locate_model(str(tiny_model)))
+
+    return run
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What every training was asked for; it is done all the same."""
+    found: list[dict[str, Any]] = []
+    plain = train_lm_reranker.train_language_model
+
+    def spy(base: Path, queries: Any, candidates: Any, bank: Any, **named: Any) -> TrainedLanguageModel:
+        found.append({**named, "base": base, "keys": [query.key for query in queries]})
+        return plain(base, queries, candidates, bank, **named)
+
+    monkeypatch.setattr(train_lm_reranker, "train_language_model", spy)
+    return found
+
+
+FIRST = ("synthetic.mode=first", "synthetic.epochs=2", "synthetic.learning_rate=0.003")
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_made_rows_come_first_and_real_ones_go_on_from_their_weights(
+    with_rows: Callable[..., StageOneRun], tmp_path: Path, calls: list[dict[str, Any]], word_llama: Path, method: str
+) -> None:
+    run = with_rows(*FIRST, f"lm_training.method={method}", "lm_training.patience=2")
+    found = out_of_fold_candidates(run)
+    real, made = found.queries[: found.real], found.queries[found.real :]
+    chosen = trained_language_model(run, found, "listwise", tmp_path / "model", run.stages)
+    assert (chosen.adapter if method == "lora" else chosen.model) == str(tmp_path / "model")
+    first, second = calls
+    folder = tmp_path / "work" / "listwise-made-first"
+    assert (first["keys"], second["keys"]) == ([query.key for query in made], [query.key for query in real])
+    assert (first["start"], second["start"]) == (None, folder)
+    assert first["base"] == second["base"] == word_llama
+    assert (first["epochs"], second["epochs"]) == (2, 1)
+    assert (first["learning_rate"], second["learning_rate"]) == (0.003, 0.01)
+    assert first["weights"] is second["weights"] is None
+    assert first["score"] is None and second["score"] is not None  # the held-out part chooses an epoch of the last
+    manifest, before = read_manifest(tmp_path / "model") or {}, read_manifest(folder) or {}
+    assert manifest["started_from"] == f"sha256:{folder_hash(folder)}" and before["fitted_on"] == []
+    assert (manifest["model"], manifest["revision"]) == (before["model"], before["revision"])
+    assert manifest["fitted_on"] == fingerprints(run.plan.fit)
+
+    # Nothing is trained twice, and another first stage makes the second again.
+    trained_language_model(run, found, "listwise", tmp_path / "model", run.stages)
+    assert len(calls) == 2
+    other = with_rows(*FIRST, f"lm_training.method={method}", "lm_training.patience=2", "synthetic.epochs=1")
+    trained_language_model(other, found, "listwise", tmp_path / "model", other.stages)
+    assert [call["start"] for call in calls[2:]] == [None, folder]
+
+
+def test_mixed_rows_are_trained_on_together_with_their_weights(
+    with_rows: Callable[..., StageOneRun], tmp_path: Path, calls: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weighed: list[float] = []
+    plain = LanguageModelStepper.step
+
+    def step(self: LanguageModelStepper, tasks: Sequence[Task], number: int, *, batch: int) -> float:
+        weighed.extend(task.weight for task in tasks)
+        return plain(self, tasks, number, batch=batch)
+
+    monkeypatch.setattr(LanguageModelStepper, "step", step)
+    run = with_rows("synthetic.weight=0.25")
+    found = out_of_fold_candidates(run)
+    trained_language_model(run, found, "pointwise", tmp_path / "model", run.stages)
+    (call,) = calls
+    assert call["keys"] == [query.key for query in found.queries] and call["start"] is None
+    labels = [len(query.labels) for query in found.queries]
+    assert weighed.count(0.25) == sum(labels[found.real :]) > 0
+    assert weighed.count(1.0) == sum(labels[: found.real]) == len(weighed) - weighed.count(0.25)
+    assert "weights" in (read_manifest(tmp_path / "model") or {})
+
+
+def test_rows_written_from_held_out_questions_are_not_trained_on(
+    with_rows: Callable[..., StageOneRun], tmp_path: Path, calls: list[dict[str, Any]]
+) -> None:
+    plan = with_rows().plan
+    run = with_rows(*FIRST, parents=(fingerprints(plan.validation)[0],))
+    found = out_of_fold_candidates(run)
+    assert found.real == len(found.queries) and found.weights is None
+    trained_language_model(run, found, "listwise", tmp_path / "model", run.stages)
+    (call,) = calls
+    assert call["keys"] == [query.key for query in found.queries] and call["start"] is None
+    allowed = with_rows(*FIRST, parents=(fingerprints(plan.fit)[0],), work="other")
+    assert out_of_fold_candidates(allowed).real < len(out_of_fold_candidates(allowed).queries)
+    made = {one.question.id for one in allowed.job.synthetic}
+    assert made.isdisjoint(query.question.id for query in allowed.plan.queries)  # and none is measured on
+
+
+class Killed(BaseException):
+    """Stands for the kill signal: nothing may catch it."""
+
+
+@pytest.mark.parametrize("dies_at", [("first", 1), ("first", 4), ("second", 0), ("second", 2)])
+def test_a_killed_training_in_stages_ends_where_an_unbroken_one_does(
+    with_rows: Callable[..., StageOneRun],
+    tmp_path: Path,
+    calls: list[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    dies_at: tuple[str, int],
+) -> None:
+    """Inside the first stage, between the two (no step of the second is made yet), and inside the second."""
+    settings = (*FIRST, "lm_training.batch_queries=4", "lm_training.checkpoint_steps=1")
+    run = with_rows(*settings)
+    found = out_of_fold_candidates(run)
+    trained_language_model(run, found, "listwise", tmp_path / "whole", run.stages)
+    plain = LanguageModelStepper.step
+
+    def dying(self: LanguageModelStepper, tasks: Sequence[Task], number: int, *, batch: int) -> float:
+        if (("first", "second")[calls[-1]["start"] is not None], number) == dies_at:
+            raise Killed
+        return plain(self, tasks, number, batch=batch)
+
+    other = with_rows(*settings, work="other")
+    with monkeypatch.context() as patch:
+        patch.setattr(LanguageModelStepper, "step", dying)
+        with pytest.raises(Killed):
+            trained_language_model(other, found, "listwise", tmp_path / "cut", other.stages)
+    assert not (tmp_path / "cut").exists()
+    assert (tmp_path / "other" / "listwise-made-first").exists() == (dies_at[0] == "second")
+    numbers: list[tuple[bool, int]] = []
+
+    def counting(self: LanguageModelStepper, tasks: Sequence[Task], number: int, *, batch: int) -> float:
+        numbers.append((calls[-1]["start"] is not None, number))
+        return plain(self, tasks, number, batch=batch)
+
+    monkeypatch.setattr(LanguageModelStepper, "step", counting)
+    trained_language_model(other, found, "listwise", tmp_path / "cut", other.stages)
+    assert numbers[0] == (dies_at[0] == "second", dies_at[1])  # goes on at the very step
+    assert folder_hash(tmp_path / "cut") == folder_hash(tmp_path / "whole")
+
+
+def test_examples_of_the_prompt_leave_real_rows_and_made_ones_apart(
+    with_rows: Callable[..., StageOneRun], tmp_path: Path, calls: list[dict[str, Any]], word_llama: Path
+) -> None:
+    table = {"kind": "listwise", "model": word_llama, "prompt.examples": 2}
+    tables = (f"rerankers.mine.{key}={value}" for key, value in table.items())
+    run = with_rows(*FIRST, "lm_training.table=mine", *tables)
+    found = out_of_fold_candidates(run)
+    trained_language_model(run, found, "listwise", tmp_path / "model", run.stages)
+    first, second = calls
+    made = {query.key for query in found.queries[found.real :]}
+    assert set(first["keys"]) == made and made.isdisjoint(second["keys"])
+    assert 0 < len(second["keys"]) < found.real  # questions of the examples are left out
+
+
+def test_a_teacher_teaches_real_rows_where_made_ones_come_first(
+    with_rows: Callable[..., StageOneRun], tmp_path: Path, calls: list[dict[str, Any]]
+) -> None:
+    """Mixed, it must know the made rows too, and one that does not is refused before any cost."""
+    found = out_of_fold_candidates(with_rows())
+    teacher = tmp_path / "teacher.parquet"
+    write_rankings(teacher, found.candidates[: found.real])
+    mixed = with_rows(f"lm_training.teacher={teacher}").job
+    made = found.queries[found.real :]
+    lacks = f"lacks {len(made)} of {len(found.queries)} queries to train on, for example {made[0].key}"
+    with pytest.raises(InputError, match=lacks):
+        check_teacher(mixed)
+    run = with_rows(*FIRST, f"lm_training.teacher={teacher}")
+    check_teacher(run.job)
+    trained_language_model(run, found, "listwise", tmp_path / "model", run.stages)
+    assert calls[0]["teacher"] is None and calls[1]["teacher"] == found.candidates[: found.real]
+    write_rankings(teacher, found.candidates)
+    check_teacher(mixed)
+
+
+def test_made_questions_from_files(
+    arguments: Callable[..., list[object]],
+    invoke: Invoke,
+    tiny_bank: tuple[Misconception, ...],
+    tiny_model: Path,
+    tmp_path: Path,
+) -> None:
+    """The command line of a training in stages; what is asked of the wrong mode is refused before any cost."""
+    folder = write_made(tmp_path / "made", tiny_bank, 9)
+    output = tmp_path / "models" / "adapter"
+    more = ("--synthetic", folder, "--retriever", tiny_model)
+    wrong = invoke(train_reranker.main, *arguments(output, *more, "--set", "synthetic.epochs=2", kind="pointwise"))
+    assert wrong.returncode == 2 and "synthetic.epochs is for synthetic.mode='first'" in wrong.stderr
+    assert not output.parent.exists()
+    done = invoke(train_reranker.main, *arguments(output, *more, "--set", "synthetic.mode=first", kind="pointwise"))
+    assert done.returncode == 0, done.stderr
+    names = [line.split()[0] for line in done.stdout.split("Stages:")[1].split("Held-out")[0].splitlines() if line]
+    assert names.index("pointwise-made-first") < names.index("adapter")
+    assert output.with_name("adapter.work").joinpath("pointwise-made-first", "manifest.json").is_file()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from rerank.processes import Processes, join_processes, launched_processes
+from rerank.processes import Processes, join_processes, launched_processes, leave_processes
 
 SCRIPT = """
 import sys, torch
@@ -42,6 +42,13 @@ def test_alone_nothing_is_exchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     assert parameter.grad is None
     processes.wait()
     processes.leave()
+    leave_processes()
+
+
+def test_leaving_what_was_never_joined_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of two processes whose result was up to date has trained nothing, and joined nobody."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    leave_processes()
 
 
 def test_two_processes_share_gradients_and_scores() -> None:

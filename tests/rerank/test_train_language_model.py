@@ -122,6 +122,37 @@ def test_a_killed_run_ends_where_an_unbroken_one_does(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cut", "whole"]
 
 
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_a_training_goes_on_from_an_earlier_one(world: World, tmp_path: Path, method: str) -> None:
+    """At hardly any learning rate the loss tells where a training began: far below that of a fresh start."""
+    options: dict[str, Any] = {"method": method, "sizes": (8, 8), "lora": LoraPreset(rank=16, alpha=32), "seed": 1}
+    rate = 1e-2 if method == "lora" else 5e-3
+    first = train(world, tmp_path / "first", epochs=15, **options, learning_rate=rate)
+    second = train(world, tmp_path / "second", epochs=1, start=first.folder, **options, learning_rate=1e-9)
+    fresh = train(world, tmp_path / "fresh", epochs=1, **options, learning_rate=1e-9)
+    assert second.losses[0] < first.losses[-1] + 0.1 < 0.8 * fresh.losses[0]
+
+
+def test_a_run_from_another_start_does_not_go_on(
+    world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    starts = [train(world, tmp_path / name, epochs=1, seed=seed).folder for seed, name in enumerate("ab")]
+    calls = iter([0.5])
+
+    def dying(scorer: TokenScorer) -> float:
+        for score in calls:
+            return score
+        raise Killed
+
+    with pytest.raises(Killed):
+        train(world, tmp_path / "cut", score=dying, start=starts[0])
+    with caplog.at_level(logging.WARNING):
+        made = train(world, tmp_path / "cut", score=lambda scorer: 0.5, start=starts[1])
+    assert "other data or settings" in caplog.text
+    whole = train(world, tmp_path / "whole", score=lambda scorer: 0.5, start=starts[1])
+    assert weights(made.folder) == weights(whole.folder)
+
+
 def test_only_what_is_trained_is_kept(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def dying(scorer: TokenScorer) -> float:
         raise Killed

@@ -3,7 +3,8 @@ import time
 import pytest
 from made_rows import made_question
 
-from synth.arithmetic import TWO_RIGHT, WRONG, arithmetic_verdict
+from synth.arithmetic import arithmetic_verdict
+from synth.reasons import TWO_RIGHT, WRONG
 
 
 def check(text: str, *answers: str, correct: str = "A") -> str | None:

@@ -15,7 +15,7 @@ def test_the_first_of_equal_rows_stays_and_is_named() -> None:
     turned = made_row("r2", answers=(r"\( 9 \)", r"\( 14 \)", r"\( 11 \)", r"\( 24 \)"), correct="C")
     spaced = made_row("r3", text="what is  \\(3+4\\times 2\\) ?")
     verdicts = duplicate_verdicts([made_row("r1"), turned, spaced, made_row("r4", answers=OTHER)])
-    assert reasons(verdicts) == [None, "duplicate: exact", "duplicate: but for form", None]
+    assert reasons(verdicts) == [None, "exact", "but for form", None]
     assert verdicts[1].detail == verdicts[2].detail == "of row r1"
 
 
@@ -23,7 +23,7 @@ def test_a_real_question_made_again_is_a_duplicate_of_training() -> None:
     real = [made_question(id=7), made_question(text="What is half of 8?", id=8)]
     rows = [made_row("r1", text="WHAT IS HALF OF 8"), made_row("r2"), made_row("r3", answers=OTHER)]
     verdicts = duplicate_verdicts(rows, real)
-    assert reasons(verdicts) == ["duplicate: but for form (training)", "duplicate: exact (training)", None]
+    assert reasons(verdicts) == ["but for form (training)", "exact (training)", None]
     assert [verdict.detail for verdict in verdicts[:2]] == ["of training question 8", "of training question 7"]
 
 
@@ -37,7 +37,7 @@ def test_near_rows_go_but_not_because_of_a_row_that_went() -> None:
     angles = np.radians([0, 10, 20, 90])
     found = vectors(*zip(np.cos(angles), np.sin(angles), strict=True))
     verdicts = duplicate_verdicts(rows, vectors=TextVectors(rows=found, known=vectors()), near=0.98)
-    assert reasons(verdicts) == [None, "duplicate: near", None, None]
+    assert reasons(verdicts) == [None, "near", None, None]
     assert verdicts[1].detail == "of row r0, cosine 0.9848"
     assert verdicts[1].score == pytest.approx(np.cos(np.radians(10)), abs=1e-6)
 
@@ -46,17 +46,17 @@ def test_near_a_real_question() -> None:
     pair = TextVectors(rows=vectors((1, 0), (0, 1)), known=vectors((0.6, 0.8), (0, 1)))
     rows = [made_row("r1", text="Question 1"), made_row("r2", text="Question 2")]
     verdicts = duplicate_verdicts(rows, [made_question(id=4, text="x"), made_question(id=5, text="y")], vectors=pair)
-    assert reasons(verdicts) == [None, "duplicate: near (training)"]
+    assert reasons(verdicts) == [None, "near (training)"]
     assert verdicts[1].detail == "of training question 5, cosine 1.0000"
 
 
 def test_rows_of_earlier_rounds_stay() -> None:
     rows = [made_row("old"), made_row("new")]
-    assert reasons(duplicate_verdicts(rows, earlier=1)) == [None, "duplicate: exact"]
+    assert reasons(duplicate_verdicts(rows, earlier=1)) == [None, "exact"]
     assert reasons(duplicate_verdicts(rows, earlier=2)) == [None, None]
     far = [made_row("old", text="a"), made_row("new", text="b")]
     same = TextVectors(rows=vectors((1, 0), (1, 0)), known=vectors())
-    assert reasons(duplicate_verdicts(far, vectors=same, near=1.0, earlier=1)) == [None, "duplicate: near"]
+    assert reasons(duplicate_verdicts(far, vectors=same, near=1.0, earlier=1)) == [None, "near"]
 
 
 def test_bad_calls_are_refused() -> None:

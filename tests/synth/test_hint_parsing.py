@@ -37,7 +37,7 @@ def test_an_object_holds_both_texts() -> None:
 @pytest.mark.parametrize(
     ("text", "form", "reason"),
     [
-        ("   ", "plain", "empty"),
+        ("   ", "plain", "empty answer"),
         ("Wrong.", "plain", "too short"),
         ("x" * 61, "plain", "too long"),
         ("I'm sorry, but I can't help with that.", "plain", "refused"),
@@ -50,7 +50,7 @@ def test_an_object_holds_both_texts() -> None:
         (as_json(hint=GOOD, reasoning="r", label=3), "json", "answer not parsed"),
         (as_json(hint=[GOOD], reasoning="r"), "json", "answer not parsed"),
         ("[1, 2]", "json", "answer not parsed"),
-        (as_json(hint=" ", reasoning="r"), "json", "empty"),
+        (as_json(hint=" ", reasoning="r"), "json", "empty answer"),
         (as_json(hint="I cannot answer this question", reasoning="r"), "json", "refused"),
         (as_json(hint=GOOD, reasoning="r" * 41), "json", "too long"),
     ],

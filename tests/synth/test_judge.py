@@ -5,7 +5,8 @@ from made_rows import BANK, asked, made_question, made_row
 
 from core.errors import InputError
 from core.records import Query
-from synth.judge import BELOW, Judging, case_of, read_judgement, real_cases, swapped_cases
+from synth.judge import Judging, case_of, read_judgement, real_cases, swapped_cases
+from synth.reasons import BELOW
 
 JUDGE = Judging(bank=BANK, threshold=7.0, similar={1: [2]})
 
@@ -36,7 +37,7 @@ def test_a_row_is_as_good_as_its_weakest_side() -> None:
 @pytest.mark.parametrize("mark", [11, -1, 7.5, "7", None, True])
 def test_a_mark_is_a_whole_number_from_0_to_10(mark: object) -> None:
     (verdict,) = JUDGE.verdicts([made_row()], [asked(marks(level=mark))])
-    assert (verdict.reason, verdict.score) == ("judge: answer not parsed", None)
+    assert (verdict.reason, verdict.score) == ("answer not parsed", None)
 
 
 def test_marks_are_read() -> None:

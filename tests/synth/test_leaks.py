@@ -4,7 +4,8 @@ from made_rows import made_question, made_row
 
 from core.fingerprint import fingerprint
 from synth.duplicates import TextVectors
-from synth.leaks import EXAMPLE, NEAR, SAME, WORDS, leak_verdicts
+from synth.leaks import leak_verdicts
+from synth.reasons import HELD_OUT_NEAR, HELD_OUT_TEXT, HELD_OUT_WORDS, SHOWN
 
 OTHER = (r"\( 1 \)", r"\( 2 \)", r"\( 3 \)", r"\( 4 \)")
 LONG = "A farmer has twelve cows and nine sheep and sells four cows for every three sheep that he keeps"
@@ -19,7 +20,7 @@ def test_each_kind_of_leak_has_its_reason_and_names_the_question() -> None:
         made_row("clean", text="Half of 10?", parents=(fingerprint(made_question(text="x")),)),
     ]
     verdicts = leak_verdicts(rows, held_out, words=13)
-    assert [verdict.reason for verdict in verdicts] == [SAME, WORDS, EXAMPLE, None]
+    assert [verdict.reason for verdict in verdicts] == [HELD_OUT_TEXT, HELD_OUT_WORDS, SHOWN, None]
     assert [verdict.detail.split(":")[0] for verdict in verdicts[:3]] == [
         "of question 5",
         "of question 6",
@@ -39,7 +40,7 @@ def test_near_is_seen_by_embedding() -> None:
         rows=np.array([[1, 0], [0, 1]], dtype=np.float32), known=np.array([[0.28, 0.96]], dtype=np.float32)
     )
     verdicts = leak_verdicts(rows, [made_question(id=9, text="c")], vectors=pair, near=0.95)
-    assert [verdict.reason for verdict in verdicts] == [None, NEAR]
+    assert [verdict.reason for verdict in verdicts] == [None, HELD_OUT_NEAR]
     assert verdicts[1].detail == "question 9, cosine 0.9600"
     assert leak_verdicts(rows, [made_question(id=9, text="c")], vectors=pair, near=0.97)[1].accepted
 

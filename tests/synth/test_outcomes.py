@@ -8,11 +8,9 @@ from core.tables import read_questions
 from synth.chain import Checked
 from synth.outcomes import (
     Outcome,
-    Spent,
     coverage_of,
     outcome_line,
     rejections,
-    spent_by_task,
     write_outcomes,
     write_rows,
 )
@@ -94,15 +92,6 @@ def test_lines_are_written_one_a_row(tmp_path):
     write_outcomes(tmp_path / "ledger.jsonl", [outcome_line(NO_JSON, [WRITE]), outcome_line(outcome(), [WRITE])])
     lines = (tmp_path / "ledger.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["key"] for line in lines] == ["r2", "r1"]
-
-
-def test_what_was_spent_is_told_by_task_failures_included():
-    gone = replace(WRITE, error="gone", prompt_tokens=0, output_tokens=0, seconds=30.0)
-    judged = replace(WRITE, task="judge", seconds=1.0)
-    assert spent_by_task([WRITE, gone, judged]) == {
-        "judge": Spent(requests=1, failed=0, prompt_tokens=100, output_tokens=20, seconds=1.0),
-        "write": Spent(requests=2, failed=1, prompt_tokens=100, output_tokens=20, seconds=32.0),
-    }
 
 
 def test_rejections_are_counted_most_frequent_first():

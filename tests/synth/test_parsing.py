@@ -4,7 +4,7 @@ import pytest
 from made_rows import asked
 from scripted_writer import question
 
-from synth import parsing
+from synth import reasons
 from synth.parsing import Written, parse_written
 
 GOOD = json.loads(question())
@@ -43,32 +43,32 @@ def test_thoughts_and_one_fence_come_off(around):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", (parsing.NO_TEXT, "")),
-        ("Here is a question: 3+4?", parsing.NOT_JSON),
-        (question() + " I hope this helps!", parsing.NOT_JSON),
-        (question() + question(), parsing.NOT_JSON),
-        (question()[:-1], parsing.NOT_JSON),
-        ("[1, 2]", parsing.NOT_JSON),
-        ("{" * 100_000, parsing.NOT_JSON),
-        ("[" * 100_000, parsing.NOT_JSON),
-        ('{"question": "a", "question": "b"}', parsing.NOT_JSON),
-        ("I'm sorry, but I can't help with that.", parsing.REFUSED),
-        ("I cannot write questions that mislead students.", parsing.REFUSED),
-        (question(question=...), (parsing.MISSING, "question")),
-        (question(rationale=...), (parsing.MISSING, "rationale")),
-        (question(correct=...), (parsing.MISSING, "correct")),
-        (question(answers={"A": "1", "B": "2", "C": "3"}), (parsing.MISSING, "answers.D")),
-        (question(question="  "), (parsing.MISSING, "question is blank")),
-        (question(answers={**ANSWERS, "C": " "}), (parsing.MISSING, "answers.C is blank")),
-        (question(notes="x"), (parsing.UNKNOWN, "notes")),
-        (question(answers={**ANSWERS, "E": "9"}), (parsing.UNKNOWN, "answers.E")),
-        (question(answers=["1", "2", "3", "4"]), (parsing.WRONG_TYPE, "answers")),
-        (question(question=7), (parsing.WRONG_TYPE, "question")),
-        (question(answers={**ANSWERS, "A": 7}), (parsing.WRONG_TYPE, "answers.A")),
-        (question(correct="E"), (parsing.NO_LETTER, "correct: E")),
-        (question(correct=None), (parsing.NO_LETTER, "correct: None")),
-        (question(correct=["A"]), (parsing.NO_LETTER, "correct: ['A']")),
-        (question(misconception_answer="b"), (parsing.NO_LETTER, "misconception_answer: b")),
+        ("", (reasons.EMPTY, "")),
+        ("Here is a question: 3+4?", reasons.NOT_JSON),
+        (question() + " I hope this helps!", reasons.NOT_JSON),
+        (question() + question(), reasons.NOT_JSON),
+        (question()[:-1], reasons.NOT_JSON),
+        ("[1, 2]", reasons.NOT_JSON),
+        ("{" * 100_000, reasons.NOT_JSON),
+        ("[" * 100_000, reasons.NOT_JSON),
+        ('{"question": "a", "question": "b"}', reasons.NOT_JSON),
+        ("I'm sorry, but I can't help with that.", reasons.REFUSED),
+        ("I cannot write questions that mislead students.", reasons.REFUSED),
+        (question(question=...), (reasons.MISSING, "question")),
+        (question(rationale=...), (reasons.MISSING, "rationale")),
+        (question(correct=...), (reasons.MISSING, "correct")),
+        (question(answers={"A": "1", "B": "2", "C": "3"}), (reasons.MISSING, "answers.D")),
+        (question(question="  "), (reasons.MISSING, "question is blank")),
+        (question(answers={**ANSWERS, "C": " "}), (reasons.MISSING, "answers.C is blank")),
+        (question(notes="x"), (reasons.UNKNOWN, "notes")),
+        (question(answers={**ANSWERS, "E": "9"}), (reasons.UNKNOWN, "answers.E")),
+        (question(answers=["1", "2", "3", "4"]), (reasons.WRONG_TYPE, "answers")),
+        (question(question=7), (reasons.WRONG_TYPE, "question")),
+        (question(answers={**ANSWERS, "A": 7}), (reasons.WRONG_TYPE, "answers.A")),
+        (question(correct="E"), (reasons.NO_LETTER, "correct: E")),
+        (question(correct=None), (reasons.NO_LETTER, "correct: None")),
+        (question(correct=["A"]), (reasons.NO_LETTER, "correct: ['A']")),
+        (question(misconception_answer="b"), (reasons.NO_LETTER, "misconception_answer: b")),
     ],
 )
 def test_anything_else_is_rejected_with_a_reason(text, expected):
@@ -77,17 +77,8 @@ def test_anything_else_is_rejected_with_a_reason(text, expected):
 
 
 def test_a_cut_answer_is_told_from_a_malformed_one():
-    assert reason(question()[:60], finish_reason="length")[0] == parsing.CUT_OFF
-    assert reason("", error="timed out") == (parsing.FAILED, "timed out")
-
-
-def test_every_reason_is_listed_and_tested():
-    told = {
-        value
-        for name, value in vars(parsing).items()
-        if name.isupper() and not name.startswith("_") and isinstance(value, str)
-    }
-    assert told == set(parsing.PARSE_REASONS)
+    assert reason(question()[:60], finish_reason="length")[0] == reasons.CUT_OFF
+    assert reason("", error="timed out") == (reasons.FAILED, "timed out")
 
 
 def test_subject_and_construct_may_be_absent():

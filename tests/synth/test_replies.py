@@ -3,17 +3,8 @@ import json
 import pytest
 from made_rows import asked
 
-from synth.replies import (
-    CUT_OFF,
-    FAILED,
-    NOT_PARSED,
-    REFUSED,
-    ReplyError,
-    is_refusal,
-    object_schema,
-    read_object,
-    restored_latex,
-)
+from synth.reasons import CUT_OFF, FAILED, NOT_PARSED, REFUSED
+from synth.replies import ReplyError, is_refusal, object_schema, read_object, restored_latex
 
 FIELDS = ("working", "answer")
 

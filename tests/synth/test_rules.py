@@ -7,7 +7,7 @@ from made_rows import asked
 from scripted_writer import question
 
 from core.records import Misconception
-from synth import rules
+from synth import reasons
 from synth.parsing import Written, parse_written
 from synth.rules import answer_value, check_rules, picture_in
 
@@ -27,36 +27,36 @@ def test_a_good_question_passes():
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"letter": "B"}, rules.SAME_LETTER),
-        ({"answers": ("1", "2", "3", "3")}, rules.EQUAL_ANSWERS),
-        ({"answers": ("1", r"\( 3 \)", "x", " 3")}, rules.EQUAL_ANSWERS),
-        ({"answers": ("1", r"\( 0.5 \)", "x", r"\( 0.50 \)")}, rules.EQUAL_ANSWERS),
-        ({"answers": ("1", r"\( 1,000 \)", "x", "1000")}, rules.EQUAL_ANSWERS),
-        ({"question": "What is 3 + 4? The correct answer is B."}, rules.LEAKED),
-        ({"question": "What is 3 + 4? (correct) 7"}, rules.LEAKED),
-        ({"question": "A student has a misconception. What do they get for 3 + 4?"}, rules.LEAKED),
-        ({"question": r"Work out \( 3 + 4 = 7 \).", "answers": ("1", "7", "12", "34")}, rules.LEAKED),
-        ({"question": "Work out 3 + 4. Answer: 7", "answers": ("1", "7", "12", "34")}, rules.LEAKED),
+        ({"letter": "B"}, reasons.SAME_LETTER),
+        ({"answers": ("1", "2", "3", "3")}, reasons.EQUAL_ANSWERS),
+        ({"answers": ("1", r"\( 3 \)", "x", " 3")}, reasons.EQUAL_ANSWERS),
+        ({"answers": ("1", r"\( 0.5 \)", "x", r"\( 0.50 \)")}, reasons.EQUAL_ANSWERS),
+        ({"answers": ("1", r"\( 1,000 \)", "x", "1000")}, reasons.EQUAL_ANSWERS),
+        ({"question": "What is 3 + 4? The correct answer is B."}, reasons.LEAKED),
+        ({"question": "What is 3 + 4? (correct) 7"}, reasons.LEAKED),
+        ({"question": "A student has a misconception. What do they get for 3 + 4?"}, reasons.LEAKED),
+        ({"question": r"Work out \( 3 + 4 = 7 \).", "answers": ("1", "7", "12", "34")}, reasons.LEAKED),
+        ({"question": "Work out 3 + 4. Answer: 7", "answers": ("1", "7", "12", "34")}, reasons.LEAKED),
         (
             {
                 "question": "When is the sum of the squares of both sides of use? What is Pythagoras?",
                 "answers": ("x", "The sum of the squares of both sides", "z", "w"),
             },
-            rules.LEAKED,
+            reasons.LEAKED,
         ),
-        ({"question": "What is 3 + 4? A student adds the denominators of two fractions"}, rules.NAMED),
-        ({"question": "What is 3 + 4?\nA) 1\nB) 7\nC) 12\nD) 34"}, rules.OPTIONS),
-        ({"question": "What is 3 + 4? A. 1 B. 7 C. 12 D. 34"}, rules.OPTIONS),
-        ({"question": "What is the area of the shape in the diagram?"}, rules.PICTURE),
-        ({"question": "What is the area of the triangle shown?"}, rules.PICTURE),
-        ({"question": "![a square]() What is its area?"}, rules.PICTURE),
-        ({"answers": ("1", "2", "3", "![a square]()")}, rules.PICTURE),
-        ({"question": r"What is \( \frac{1}{2 ?"}, rules.BROKEN_LATEX),
-        ({"answers": (r"\( 1", "2", "3", "4")}, rules.BROKEN_LATEX),
-        ({"question": "Why? " * 301}, rules.TOO_LONG),
-        ({"answers": ("1", "2", "3", "4" * 401)}, rules.TOO_LONG),
-        ({"question": "Quelle est la somme de deux fractions dans le plan, et pour qui?"}, rules.LANGUAGE),
-        ({"question": "Чему равна сумма двух чисел?"}, rules.LANGUAGE),
+        ({"question": "What is 3 + 4? A student adds the denominators of two fractions"}, reasons.NAMED),
+        ({"question": "What is 3 + 4?\nA) 1\nB) 7\nC) 12\nD) 34"}, reasons.OPTIONS),
+        ({"question": "What is 3 + 4? A. 1 B. 7 C. 12 D. 34"}, reasons.OPTIONS),
+        ({"question": "What is the area of the shape in the diagram?"}, reasons.PICTURE),
+        ({"question": "What is the area of the triangle shown?"}, reasons.PICTURE),
+        ({"question": "![a square]() What is its area?"}, reasons.PICTURE),
+        ({"answers": ("1", "2", "3", "![a square]()")}, reasons.PICTURE),
+        ({"question": r"What is \( \frac{1}{2 ?"}, reasons.BROKEN_LATEX),
+        ({"answers": (r"\( 1", "2", "3", "4")}, reasons.BROKEN_LATEX),
+        ({"question": "Why? " * 301}, reasons.TOO_LONG),
+        ({"answers": ("1", "2", "3", "4" * 401)}, reasons.TOO_LONG),
+        ({"question": "Quelle est la somme de deux fractions dans le plan, et pour qui?"}, reasons.LANGUAGE),
+        ({"question": "Чему равна сумма двух чисел?"}, reasons.LANGUAGE),
     ],
 )
 def test_each_broken_rule_is_told(changes, reason):
@@ -70,7 +70,7 @@ def test_every_reason_is_tested():
         for mark in test_each_broken_rule_is_told.pytestmark
         for place in range(len(mark.args[1]))
     }
-    assert tested == set(rules.RULE_REASONS)
+    assert tested == set(reasons.ROW_REASONS["rules"])
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@ import json
 import pytest
 from made_rows import BANK, asked, made_row
 
-from synth.solving import MISLED_OTHERWISE, SOLVED_OTHERWISE, Solving
+from synth.reasons import MISLED_OTHERWISE, SOLVED_OTHERWISE
+from synth.solving import Solving
 
 PLAIN = Solving(bank=BANK, under=False)
 UNDER = Solving(bank=BANK, under=True)
@@ -49,10 +50,10 @@ def test_a_misconception_that_leads_elsewhere_is_a_rejection(answer: str) -> Non
 @pytest.mark.parametrize("answer", ["a", "A)", "A or B", "", None, 1, ["A"]])
 def test_a_letter_is_a_letter_and_nothing_beside_it(answer: object) -> None:
     (verdict,) = PLAIN.verdicts([made_row()], [asked(solution(answer))])
-    assert verdict.reason == "solve: answer not parsed"
+    assert verdict.reason == "answer not parsed"
 
 
 def test_failures_have_reasons_of_their_own() -> None:
     answers = [asked("", finish_reason="error", error="timed out"), asked("{", finish_reason="length")]
     verdicts = UNDER.verdicts([made_row("r1"), made_row("r2")], answers)
-    assert [verdict.reason for verdict in verdicts] == ["solve-under: request failed", "solve-under: answer cut off"]
+    assert [verdict.reason for verdict in verdicts] == ["request failed", "answer cut off"]

@@ -3,10 +3,11 @@ from made_rows import BANK, made_question
 from scripted_writer import ScriptedWriter, failed, in_turn, made, question
 
 from core.fingerprint import fingerprint
-from synth import parsing, rules
+from synth import reasons
 from synth.asking import Asker
 from synth.examples import ExamplePool
 from synth.ledger import Ledger
+from synth.parsing import parse_written
 from synth.prompts import SCHEMA, QuestionPrompter
 from synth.slots import Slot, slots_of
 from synth.verdicts import passed, rejected
@@ -62,22 +63,22 @@ def test_a_good_answer_becomes_a_row_with_its_parents(ledger):
 
 ANSWERS = {"A": "1", "B": "2", "C": "3", "D": "4"}
 REJECTIONS = {
-    "not JSON at all": (parsing.NOT_JSON, "parse"),
-    "I'm sorry, I can't do that.": (parsing.REFUSED, "parse"),
-    question()[:-2]: (parsing.NOT_JSON, "parse"),
-    question(rationale=...): (parsing.MISSING, "parse"),
-    question(extra=1): (parsing.UNKNOWN, "parse"),
-    question(answers="ABCD"): (parsing.WRONG_TYPE, "parse"),
-    question(correct="E"): (parsing.NO_LETTER, "parse"),
-    question(misconception_answer="B"): (rules.SAME_LETTER, "rules"),
-    question(answers={**ANSWERS, "D": "1"}): (rules.EQUAL_ANSWERS, "rules"),
-    question(question="What is 3? The correct answer is B."): (rules.LEAKED, "rules"),
-    question(question="Bob adds before multiplying. What is it?"): (rules.NAMED, "rules"),
-    question(question="What is in the picture?"): (rules.PICTURE, "rules"),
-    question(question="Which? A) 1 B) 2 C) 3"): (rules.OPTIONS, "rules"),
-    question(question="What is \\( 3?"): (rules.BROKEN_LATEX, "rules"),
-    question(question="x" * 9000): (rules.TOO_LONG, "rules"),
-    question(question="Quelle est la somme de deux nombres dans le plan?"): (rules.LANGUAGE, "rules"),
+    "not JSON at all": (reasons.NOT_JSON, "parse"),
+    "I'm sorry, I can't do that.": (reasons.REFUSED, "parse"),
+    question()[:-2]: (reasons.NOT_JSON, "parse"),
+    question(rationale=...): (reasons.MISSING, "parse"),
+    question(extra=1): (reasons.UNKNOWN, "parse"),
+    question(answers="ABCD"): (reasons.WRONG_TYPE, "parse"),
+    question(correct="E"): (reasons.NO_LETTER, "parse"),
+    question(misconception_answer="B"): (reasons.SAME_LETTER, "rules"),
+    question(answers={**ANSWERS, "D": "1"}): (reasons.EQUAL_ANSWERS, "rules"),
+    question(question="What is 3? The correct answer is B."): (reasons.LEAKED, "rules"),
+    question(question="Bob adds before multiplying. What is it?"): (reasons.NAMED, "rules"),
+    question(question="What is in the picture?"): (reasons.PICTURE, "rules"),
+    question(question="Which? A) 1 B) 2 C) 3"): (reasons.OPTIONS, "rules"),
+    question(question="What is \\( 3?"): (reasons.BROKEN_LATEX, "rules"),
+    question(question="x" * 9000): (reasons.TOO_LONG, "rules"),
+    question(question="Quelle est la somme de deux nombres dans le plan?"): (reasons.LANGUAGE, "rules"),
 }
 
 
@@ -89,14 +90,14 @@ def test_every_reason_is_counted_once(ledger):
     outcomes, model = run(ledger, lambda _: left.pop(0), slots=slots)
     expected = [
         *((check, reason) for reason, check in REJECTIONS.values()),
-        ("parse", parsing.NO_TEXT),
-        ("parse", parsing.FAILED),
-        ("parse", parsing.CUT_OFF),
+        ("parse", reasons.EMPTY),
+        ("parse", reasons.FAILED),
+        ("parse", reasons.CUT_OFF),
         None,
     ]
     assert [reason for _, reason in said(outcomes)] == expected
     told = {reason for _, reason in filter(None, expected)}
-    assert told == {*parsing.PARSE_REASONS, *rules.RULE_REASONS}
+    assert told == {*reasons.ROW_REASONS["parse"], *reasons.ROW_REASONS["rules"]}
     assert len(ledger) == len(model.asked) == len(scripts)
 
 
@@ -169,6 +170,6 @@ def test_without_examples_or_schema(ledger):
 def test_a_row_is_built_from_what_was_written():
     from made_rows import asked
 
-    written = parsing.parse_written(asked(question(3)))
+    written = parse_written(asked(question(3)))
     row = row_of(written, key="k", misconception_id=2, parents=("p",))
     assert row.question.text == written.question and row.question.labels[2] == (2,) and row.rationale
