@@ -25,7 +25,7 @@ from listwise_baseline import end_to_end, summary, transformers_baseline
 from listwise_inputs import Work, read_tokens, read_work, write_model
 from listwise_options import ENGINE_ACTIONS, read_options
 
-from core.artifacts import made_by
+from core.artifacts import made_by, package_version
 from core.language_model import TokenScorer
 from core.tokenizer import load_tokenizer
 from pipelines.cli import set_up_logging
@@ -243,16 +243,10 @@ def _append(options: argparse.Namespace, action: str, numbers: dict[str, Any]) -
 
 
 def _machine() -> dict[str, Any]:
-    from importlib.metadata import PackageNotFoundError, version
-
     import torch
 
-    try:
-        vllm = version("vllm")
-    except PackageNotFoundError:
-        vllm = None
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    return {"gpu": gpu, "gpus": torch.cuda.device_count(), "vllm": vllm, "made_by": made_by()}
+    return {"gpu": gpu, "gpus": torch.cuda.device_count(), "vllm": package_version("vllm"), "made_by": made_by()}
 
 
 if __name__ == "__main__":

@@ -17,13 +17,12 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from core.artifacts import made_by, read_manifest
+from core.artifacts import made_by, package_version, read_manifest
 from core.device import resolve_device
 from core.language_model import LabelScores
 from core.records import queries_of
@@ -124,8 +123,8 @@ def compared(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "most": options.most,
         "vllm_dtype": options.dtype,
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        "vllm": _version("vllm"),
-        "compressed_tensors": _version("compressed-tensors"),
+        "vllm": package_version("vllm"),
+        "compressed_tensors": package_version("compressed-tensors"),
         "commit": made_by()["commit"],
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -184,13 +183,6 @@ def differences(expected: Sequence[LabelScores], found: Sequence[LabelScores]) -
     apart = np.concatenate([np.abs(a - b) for a, b in pairs])
     same = float(np.mean([a.argmax() == b.argmax() for a, b in pairs]))
     return {"max_abs": float(apart.max()), "mean_abs": float(apart.mean()), "same_best_label": same}
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 if __name__ == "__main__":

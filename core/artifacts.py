@@ -113,11 +113,17 @@ def made_by() -> dict[str, Json]:
     """Return what is recorded but never compared: git commit, package versions, Python and date (UTC)."""
     versions: dict[str, Json] = {"python": sys.version.split()[0]}
     for package in _PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
+        if (found := package_version(package)) is not None:
+            versions[package] = found
     return {"commit": _git_commit(), "date": datetime.now(UTC).isoformat(timespec="seconds"), "versions": versions}
+
+
+def package_version(package: str) -> str | None:
+    """Return the version of an installed package; None where it is not installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _git_commit() -> str | None:

@@ -16,6 +16,11 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 _RECORDS = Path(".cache") / "huggingface" / "download"
 
 
+def is_commit(text: str) -> bool:
+    """Say whether a text is a commit's 40 hexadecimal digits: no branch, no tag, no hash of a folder."""
+    return _COMMIT.fullmatch(text) is not None
+
+
 def proven_commit(folder: Path) -> str | None:
     """Return the hub commit whose config and weights a folder holds, unchanged; None where nothing proves one.
 
@@ -40,7 +45,7 @@ def _commit_of(path: Path, folder: Path) -> str | None:
     if not path.is_file():
         return None
     found = _recorded(path, folder) or _cached(path, folder)
-    if found is None or not _COMMIT.fullmatch(found[0]):
+    if found is None or not is_commit(found[0]):
         return None
     commit, etag = found
     return commit if etag in (_git_hash(path) if len(etag) == 40 else file_hash(path),) else None

@@ -8,9 +8,9 @@ from pathlib import Path
 from core.artifacts import file_hash, folder_hash
 from core.errors import ModelError, did_you_mean
 from core.gguf_model import dequantised
+from core.hub_records import is_commit
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 # What a model folder may hold: weights only as safetensors, never pickles.
 _HUB_PATTERNS = ["*.json", "*.txt", "*.model", "*.safetensors", "*.jinja", "*.py"]
 
@@ -109,7 +109,7 @@ def vouched(model: LocalModel, commit: str | None) -> LocalModel:
     """
     if commit is None or model.name.startswith("bundled:") or not model.revision.startswith("sha256:"):
         return model
-    if not _COMMIT.fullmatch(commit):
+    if not is_commit(commit):
         raise ModelError(
             f"model '{model.name}': a revision beside a folder says which commit the folder is a copy of; expected 40 "
             f"hexadecimal digits, got {commit!r}"
@@ -162,7 +162,7 @@ def _local(name: str, folder: Path, needs_weights: bool) -> LocalModel:
 
 
 def _from_hub(name: str, revision: str | None) -> LocalModel:
-    if revision is None or not _COMMIT.fullmatch(revision):
+    if revision is None or not is_commit(revision):
         raise ModelError(
             f"model '{name}': a hub id needs a pinned revision, the 40-digit commit of the model's repository, got "
             f"{revision!r}. Or is it a folder? Then none is at {Path(name).absolute()}."

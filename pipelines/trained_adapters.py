@@ -1,6 +1,5 @@
 """Adapters with what is known of their training: from which base, by which prompts, on which questions."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +8,12 @@ from typing import Any
 from core.adapters import Adapter, read_adapter, require_base, require_plain
 from core.artifacts import folder_hash
 from core.errors import InputError, ModelError, UserError
+from core.hub_records import is_commit
 from core.models import LocalModel, locate_model, vouched
 from pipelines.train_stage import own_manifest
 
 _CARRIED = ("kind", "prompts", "texts", "template_hash")
 """Keys of a trained adapter's manifest that hold for what is made of it, and must be equal in an average."""
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +70,7 @@ def base_of(adapters: Sequence[TrainedAdapter], named: str | None, revision: str
         raise ModelError(f"adapter {first.folder}: names no base; give it with --base")
     pinned = first.base_revision or ""
     try:
-        base = locate_model(name, revision=revision or (pinned if _COMMIT.fullmatch(pinned) else None))
+        base = locate_model(name, revision=revision or (pinned if is_commit(pinned) else None))
         base = vouched(base, revision)
     except ModelError as error:
         why = "" if named else f" (the base that the adapter {first.folder} names; --base names another place for it)"

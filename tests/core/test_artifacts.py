@@ -12,6 +12,7 @@ from core.artifacts import (
     differing_keys,
     folder_hash,
     manifest_path,
+    package_version,
     read_arrays,
     require_match,
     sweep_temporaries,
@@ -142,3 +143,8 @@ def test_a_large_file_is_read_once_and_again_where_it_changed(tmp_path, monkeypa
     path.write_bytes(b"123")
     assert artifacts.file_hash(path) == artifacts.file_hash(path) == sha256(b"123").hexdigest()
     assert len(read) == 4  # a small file is read each time
+
+
+def test_a_package_that_is_not_installed_has_no_version():
+    assert package_version("numpy") == np.__version__
+    assert package_version("no-such-package-at-all") is None

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core.hub_records import proven_commit
+from core.hub_records import is_commit, proven_commit
 
 COMMIT, OTHER = "a" * 40, "b" * 40
 CONFIG = b"hello\n"
@@ -84,3 +84,9 @@ def test_the_clients_own_records_are_read(downloaded: Path) -> None:
     client.write_download_metadata(downloaded, "config.json", OTHER, CONFIG_ETAG)
     client.write_download_metadata(downloaded, "model.safetensors", OTHER, WEIGHTS_ETAG)
     assert proven_commit(downloaded) == OTHER
+
+
+@pytest.mark.parametrize("text", ["main", "a" * 39, "a" * 41, "A" * 40, "sha256:" + "a" * 40, COMMIT + "\n"])
+def test_only_forty_digits_are_a_commit(text: str) -> None:
+    assert is_commit(COMMIT)
+    assert not is_commit(text)
