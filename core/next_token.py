@@ -16,17 +16,22 @@ class PaddedPrompts:
 
     Attributes:
         ids: int64, shape (prompts, longest).
-        mask: int64, the same shape: 1 for what is a prompt's own.
         last: int64, shape (prompts,): the place of each one's last token.
     """
 
     ids: torch.Tensor
-    mask: torch.Tensor
     last: torch.Tensor
+
+    @property
+    def mask(self) -> torch.Tensor:
+        """What is a prompt's own: int64, the shape of `ids`, 0 for padding. Made where they are, not copied there."""
+        import torch
+
+        return (torch.arange(self.ids.shape[1], device=self.ids.device) <= self.last[:, None]).long()
 
     def on(self, device: torch.device | str) -> PaddedPrompts:
         """Return them on a device."""
-        return PaddedPrompts(ids=self.ids.to(device), mask=self.mask.to(device), last=self.last.to(device))
+        return PaddedPrompts(ids=self.ids.to(device), last=self.last.to(device))
 
 
 def padded_prompts(prompts: Sequence[Sequence[int]]) -> PaddedPrompts:
@@ -41,8 +46,7 @@ def padded_prompts(prompts: Sequence[Sequence[int]]) -> PaddedPrompts:
     ids = torch.zeros((len(prompts), int(lengths.max())), dtype=torch.long)  # (prompts, longest)
     for row, prompt in enumerate(prompts):
         ids[row, : len(prompt)] = torch.tensor(list(prompt))
-    mask = (torch.arange(ids.shape[1]) < lengths[:, None]).long()
-    return PaddedPrompts(ids=ids, mask=mask, last=lengths - 1)
+    return PaddedPrompts(ids=ids, last=lengths - 1)
 
 
 def next_token_logits(

@@ -23,8 +23,12 @@ def until(met: Callable[[], bool]) -> bool:
 
 @pytest.mark.parametrize("depth", [1, 2, 5, 100])
 def test_results_come_in_order_whatever_they_take(depth: int) -> None:
+    busy = threading.Lock()
+
     def slow_at_first(number: int) -> int:
+        assert busy.acquire(blocking=False), "called twice at once"
         time.sleep(0.02 if number < 2 else 0.0)
+        busy.release()
         return number * number
 
     with made_ahead(slow_at_first, range(8), depth=depth) as made:

@@ -33,7 +33,7 @@ def test_a_pass_by_hand() -> None:
 def test_it_moves_as_a_whole() -> None:
     (one,) = forward_passes([SHORT], 10)
     moved = one.on("meta")
-    tensors = (moved.prompts.ids, moved.prompts.mask, moved.prompts.last, moved.rows, moved.labels, moved.targets)
+    tensors = (moved.prompts.ids, moved.prompts.last, moved.prompts.mask, moved.rows, moved.labels, moved.targets)
     assert all(tensor.is_meta for tensor in tensors) and moved.tasks == one.tasks
     assert not one.rows.is_meta
 
