@@ -12,8 +12,11 @@ from core.device import resolve_dtype
 from core.lora import PRESETS, open_trainable
 from core.tokenizer import load_tokenizer
 from core.training_batches import training_batches
+from rerank.ahead import made_ahead
+from rerank.lm_lessons import ListLessons
+from rerank.lm_passes import micro_batches
 from rerank.lm_source import TaskSource
-from rerank.lm_step import LanguageModelStepper, micro_batches
+from rerank.lm_step import LanguageModelStepper
 from rerank.lm_tasks import Task
 from rerank.processes import Processes
 from rerank.prompts import ListwisePrompter, PromptTemplate
@@ -60,7 +63,7 @@ class RerankerSteps:
         self.batches = [batch for batch in batches if len(batch) == options.batch][: options.warm_up + options.steps]
 
     def product(self) -> Timed:
-        """Time the trainer's own step, prompts built anew in it as a run does."""
+        """Time the trainer's own steps, with the thread that builds the next prompts in a run, too."""
         model = open_trainable(
             self.folder,
             method=self.options.method,
@@ -83,12 +86,23 @@ class RerankerSteps:
             micro_tokens=self.options.micro_tokens,
             seed=SEED,
         )
-        self.matrices = matrices_of(model)
-        return timed_steps(
-            lambda number: stepper.step(self._own(number), number, batch=self.options.batch),
-            len(self.batches),
-            device=self.processes.device,
+        lessons = ListLessons(
+            model=model,
+            stepper=stepper,
+            source=self.source,
+            processes=self.processes,
+            batch_queries=self.options.batch,
+            seed=SEED,
         )
+        lessons.batches(0)
+        self.matrices = matrices_of(model)
+        with made_ahead(lessons.prepare, self.batches) as ready:
+            # A run reads a loss one step late; here each step's is waited for, as in the loop by hand.
+            return timed_steps(
+                lambda number: float(lessons.step(next(ready), number)),
+                len(self.batches),
+                device=self.processes.device,
+            )
 
     def hand(self) -> Timed:
         """Time transformers and peft alone on ready token ids, cut into the same forward passes; for one process."""

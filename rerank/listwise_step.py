@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from core.errors import ModelError
 from core.optimizer import decayed_adamw, learning_rate_share
+from rerank.late_loss import zero_loss
 from rerank.listwise_loss import listwise_softmax_loss
 from rerank.training_groups import CandidateGroup
 
 if TYPE_CHECKING:
     import torch
     from sentence_transformers import CrossEncoder
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GroupPass:
+    """Groups that go through the model together.
+
+    Attributes:
+        groups: Those groups.
+        features: Their pairs as the model takes them.
+        share: Of the step's groups, above 0 to 1.
+    """
+
+    groups: Sequence[CandidateGroup]
+    features: dict[str, Any]
+    share: float
 
 
 class ListwiseStepper:
@@ -55,16 +71,32 @@ class ListwiseStepper:
         self._total_steps, self._learning_rate, self._warmup = total_steps, learning_rate, warmup
         self._max_norm, self._offset, self._micro_groups = max_norm, offset, micro_groups
 
-    def step(self, groups: Sequence[CandidateGroup], pairs: Sequence[tuple[str, str]], number: int) -> float:
-        """Make one step and return the mean loss of the groups.
+    def passes(self, groups: Sequence[CandidateGroup], pairs: Sequence[tuple[str, str]]) -> list[GroupPass]:
+        """Return what `step` takes, on the CPU; touches neither weights nor random state, so any thread may call it.
 
         Args:
             groups: The batch.
             pairs: Texts of all its candidates, group after group.
+        """
+        made, start = [], 0
+        for cut in range(0, len(groups), self._micro_groups):
+            micro = groups[cut : cut + self._micro_groups]
+            stop = start + sum(len(group.ids) for group in micro)
+            features = self._model.preprocess(list(pairs[start:stop]))
+            made.append(GroupPass(groups=micro, features=features, share=len(micro) / len(groups)))
+            start = stop
+        return made
+
+    def step(self, passes: Sequence[GroupPass], number: int) -> torch.Tensor:
+        """Make one step and return the mean loss of the groups.
+
+        Args:
+            passes: Of `passes`.
             number: Of the step, from 0, over the whole run.
 
-        Raises:
-            ModelError: The loss is not finite.
+        Returns:
+            A scalar on the device, not read yet: reading it waits for the step to end. Whether it is a finite number is
+            the caller's to check.
         """
         import torch
 
@@ -72,24 +104,21 @@ class ListwiseStepper:
         for setting in self.optimizer.param_groups:
             setting["lr"] = self._learning_rate * share
         self.optimizer.zero_grad(set_to_none=True)
-        total, start = 0.0, 0
-        for cut in range(0, len(groups), self._micro_groups):
-            micro = groups[cut : cut + self._micro_groups]
-            stop = start + sum(len(group.ids) for group in micro)
-            loss = self._loss(micro, pairs[start:stop]) * (len(micro) / len(groups))
+        total = zero_loss(self._device)
+        for one in passes:
+            loss = self._loss(one) * one.share
             loss.backward()  # type: ignore[no-untyped-call]
-            total, start = total + float(loss.detach()), stop
-        if total != total or total in (float("inf"), float("-inf")):
-            raise ModelError(f"step {number}: the training loss is {total}; lower learning_rate or use float32")
+            total += loss.detach()
         torch.nn.utils.clip_grad_norm_(self._parameters, self._max_norm)
         self.optimizer.step()
         return total
 
-    def _loss(self, groups: Sequence[CandidateGroup], pairs: Sequence[tuple[str, str]]) -> torch.Tensor:
+    def _loss(self, one: GroupPass) -> torch.Tensor:
         import torch
         from sentence_transformers.util import batch_to_device
 
-        features = batch_to_device(self._model.preprocess(list(pairs)), torch.device(self._device))
+        groups = one.groups
+        features = batch_to_device(one.features, torch.device(self._device))
         with torch.autocast(
             torch.device(self._device).type, dtype=torch.bfloat16, enabled=self._dtype == torch.bfloat16
         ):

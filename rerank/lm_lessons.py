@@ -4,14 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.records import Query
 from core.training_batches import training_batches
+from rerank.lm_passes import ForwardPass
 from rerank.lm_source import TaskSource
 from rerank.lm_step import LanguageModelStepper
 from rerank.processes import Processes
 from rerank.training_lists import TrainingList
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Prepared:
+    """What a step takes.
+
+    Attributes:
+        passes: This process's share of the batch, on the CPU.
+        batch: Tasks in the batch, over all processes.
+    """
+
+    passes: list[ForwardPass]
+    batch: int
 
 
 @dataclass(kw_only=True, eq=False)
@@ -41,8 +58,12 @@ class ListLessons:
         lengths = [self.source.length(shown) for shown in self.drawn]
         return training_batches(lengths, batch_size=self.batch_queries, seed=self.seed, epoch=epoch)
 
-    def step(self, batch: Sequence[int], number: int) -> float:
-        """Make a step on this process's share of a batch; see `Lessons`."""
+    def prepare(self, batch: Sequence[int]) -> Prepared:
+        """Build the prompts of this process's share of a batch; see `Lessons`."""
         own = batch[self.processes.rank :: self.processes.world]
         tasks = [self.source.task(self.drawn[row], self.shown) for row in own]
-        return self.stepper.step(tasks, number, batch=len(batch))
+        return Prepared(passes=self.stepper.passes(tasks), batch=len(batch))
+
+    def step(self, prepared: Prepared, number: int) -> torch.Tensor:
+        """Make a step on this process's share of a batch; see `Lessons`."""
+        return self.stepper.step(prepared.passes, number, batch=prepared.batch)

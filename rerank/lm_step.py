@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from core.errors import ModelError
-from core.next_token import length_batches, next_token_logits
+from core.next_token import next_token_logits
 from core.optimizer import decayed_adamw, learning_rate_share
+from rerank.late_loss import zero_loss
+from rerank.lm_passes import ForwardPass, forward_passes
 from rerank.lm_tasks import Task
 from rerank.processes import Processes
 
@@ -17,28 +18,20 @@ if TYPE_CHECKING:
 _RANK_STRIDE = 1 << 20  # steps of a run stay below this, so that no two processes and steps share a dropout mask
 
 
-def label_logits(
-    model: Any,  # noqa: ANN401 - a transformers model, or peft's wrapper of one
-    prompts: Sequence[Sequence[int]],
-    labels: Sequence[Sequence[int]],
-) -> list[torch.Tensor]:
+def label_logits(model: Any, one: ForwardPass) -> torch.Tensor:  # noqa: ANN401 - a transformers model, or peft's
     """Return the logits of each prompt's labels as its next token.
 
     Args:
-        model: A causal language model.
-        prompts: Token ids, n prompts, none empty.
-        labels: Token ids of the labels, a list for each prompt; sizes may differ.
+        model: A causal language model, or peft's wrapper of one.
+        one: A pass on the model's device.
 
     Returns:
-        n float32 tensors, the i-th of shape (labels of prompt i,); gradients flow where the model's do.
+        float32, shape (labels,), prompt after prompt; gradients flow where the model's do.
     """
-    import torch
-
-    rows = next_token_logits(model, prompts)
-    return [rows[row, torch.tensor(list(wanted), device=rows.device)] for row, wanted in enumerate(labels)]
+    return next_token_logits(model, one.prompts)[one.rows, one.labels]
 
 
-def candidate_logits(tasks: Sequence[Task], logits: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+def candidate_logits(tasks: Sequence[Task], logits: torch.Tensor) -> list[torch.Tensor]:
     """Return the candidates' logits of each task: the labels' own, or for Yes/No prompts the log-odds of Yes.
 
     Args:
@@ -50,15 +43,14 @@ def candidate_logits(tasks: Sequence[Task], logits: Sequence[torch.Tensor]) -> l
     """
     import torch
 
-    made, start = [], 0
-    for task in tasks:
-        own = logits[start : start + len(task.prompts)]
-        start += len(task.prompts)
-        made.append(own[0] if task.kind == "listwise" else torch.stack([pair[0] - pair[1] for pair in own]))
-    return made
+    own = torch.split(logits, [sum(len(wanted) for wanted in task.labels) for task in tasks])
+    return [
+        part if task.kind == "listwise" else part.view(-1, 2)[:, 0] - part.view(-1, 2)[:, 1]
+        for task, part in zip(tasks, own, strict=True)
+    ]
 
 
-def soft_label_loss(logits: Sequence[torch.Tensor], targets: Sequence[Sequence[float]]) -> torch.Tensor:
+def soft_label_loss(logits: Sequence[torch.Tensor], targets: torch.Tensor) -> torch.Tensor:
     """Return the SUM over tasks of `-sum(target * log softmax(logits))`.
 
     With one target of 1 it is the usual cross-entropy; with a teacher's probabilities it is distillation (Hinton et
@@ -66,38 +58,24 @@ def soft_label_loss(logits: Sequence[torch.Tensor], targets: Sequence[Sequence[f
 
     Args:
         logits: A tensor for each task, shape (candidates,).
-        targets: Wanted probabilities, as many.
+        targets: Wanted probabilities, float32, task after task, on the same device.
 
     Returns:
         A float32 scalar.
 
     Raises:
-        ValueError: Lengths differ.
+        ValueError: There are not as many targets as logits.
     """
     import torch
 
-    terms = []
-    for row, wanted in zip(logits, targets, strict=True):
-        if row.shape != (len(wanted),):
-            raise ValueError(f"expected {len(wanted)} logits; got shape {tuple(row.shape)}")
-        aim = torch.tensor(list(wanted), dtype=torch.float32, device=row.device)
-        terms.append(-(aim * torch.log_softmax(row.float(), dim=0)).sum())
+    sizes = [len(row) for row in logits]
+    if targets.shape != (sum(sizes),):
+        raise ValueError(f"expected {sum(sizes)} targets, one for each of the logits; got {tuple(targets.shape)}")
+    terms = [
+        -(aim * torch.log_softmax(row.float(), dim=0)).sum()
+        for row, aim in zip(logits, torch.split(targets, sizes), strict=True)
+    ]
     return torch.stack(terms).sum()
-
-
-def micro_batches(tasks: Sequence[Task], budget: int) -> list[list[Task]]:
-    """Cut tasks into forward passes of at most so many tokens, padding included, those of like length together.
-
-    Args:
-        tasks: The tasks.
-        budget: Tokens a pass; a task that is larger stands alone (its prompts share one softmax).
-
-    Returns:
-        Every task once.
-    """
-    counts = [len(task.prompts) for task in tasks]
-    batches = length_batches([task.longest for task in tasks], budget, counts=counts)
-    return [[tasks[place] for place in batch] for batch in batches]
 
 
 class LanguageModelStepper:
@@ -118,7 +96,7 @@ class LanguageModelStepper:
         warmup: See `learning_rate_share`.
         weight_decay: Of matrices.
         max_norm: Gradients are clipped to this norm.
-        micro_tokens: See `micro_batches`.
+        micro_tokens: Tokens a forward pass, see `rerank.lm_passes.micro_batches`.
         seed: Of dropout.
     """
 
@@ -144,16 +122,25 @@ class LanguageModelStepper:
         self._total_steps, self._learning_rate, self._warmup = total_steps, learning_rate, warmup
         self._max_norm, self._micro_tokens, self._seed = max_norm, micro_tokens, seed
 
-    def step(self, tasks: Sequence[Task], number: int, *, batch: int) -> float:
+    def passes(self, tasks: Sequence[Task]) -> list[ForwardPass]:
+        """Return what `step` takes, on the CPU; touches neither model nor random state, so any thread may call it.
+
+        Args:
+            tasks: This process's share of a batch; may be none.
+        """
+        return forward_passes(tasks, self._micro_tokens)
+
+    def step(self, passes: Sequence[ForwardPass], number: int, *, batch: int) -> torch.Tensor:
         """Make one step and return the mean loss over the batch of all processes.
 
         Args:
-            tasks: This process's share of the batch; may be none.
+            passes: Of `passes`.
             number: Of the step, from 0, over the whole run.
             batch: Tasks in the whole batch.
 
-        Raises:
-            ModelError: The loss is not finite.
+        Returns:
+            A scalar on the device, not read yet: reading it waits for the step to end. Whether it is a finite number is
+            the caller's to check.
         """
         import torch
 
@@ -161,28 +148,24 @@ class LanguageModelStepper:
         for setting in self.optimizer.param_groups:
             setting["lr"] = self._learning_rate * share
         self.optimizer.zero_grad(set_to_none=True)
-        total = self._processes.summed(self.gradient(tasks, number, batch=batch))
-        if total != total or total in (float("inf"), float("-inf")):
-            raise ModelError(f"step {number}: the training loss is {total}; lower learning_rate or use float32")
+        total = self._processes.summed(self.gradient(passes, number, batch=batch))
         self._processes.sum_gradients(self._parameters)
         torch.nn.utils.clip_grad_norm_(self._parameters, self._max_norm)
         self.optimizer.step()
         return total
 
-    def gradient(self, tasks: Sequence[Task], number: int, *, batch: int) -> float:
+    def gradient(self, passes: Sequence[ForwardPass], number: int, *, batch: int) -> torch.Tensor:
         """Add the gradient of `sum of losses / batch` to the parameters' and return that value; see `step`."""
         import torch
 
         torch.manual_seed((self._seed * 31 + self._processes.rank + 1) * _RANK_STRIDE + number)
-        total = 0.0
-        for micro in micro_batches(tasks, self._micro_tokens):
-            prompts = [prompt for task in micro for prompt in task.prompts]
-            labels = [wanted for task in micro for wanted in task.labels]
-            kind = torch.device(self._device).type
+        kind = torch.device(self._device).type
+        total = zero_loss(self._device)
+        # All copies before the first pass: one in between would wait for the device to be done with what it was given.
+        for one in [one.on(self._device) for one in passes]:
             with torch.autocast(kind, dtype=torch.bfloat16, enabled=self._dtype == torch.bfloat16):
-                logits = label_logits(self._model, prompts, labels)
-            targets = [(task.weight * task.targets).tolist() for task in micro]  # the loss is linear in them
-            loss = soft_label_loss(candidate_logits(micro, logits), targets) / batch
+                logits = label_logits(self._model, one)
+            loss = soft_label_loss(candidate_logits(one.tasks, logits), one.targets) / batch
             loss.backward()  # type: ignore[no-untyped-call]
-            total += float(loss.detach())
+            total += loss.detach()
         return total

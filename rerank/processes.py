@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 PATIENCE = timedelta(hours=6)
 """How long the others wait while the first process scores or writes."""
 
+BUCKET_BYTES = 64 << 20
+"""Gradients that are sent at once."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Processes:
@@ -55,28 +58,43 @@ class Processes:
         dist.broadcast_object_list(held, src=0, device=self._torch_device())
         return held[0]
 
-    def summed(self, value: float) -> float:
-        """Return the sum of all processes' values, the same bits in each."""
-        if self.world == 1:
-            return value
-        import torch
-        import torch.distributed as dist
+    def summed(self, value: torch.Tensor) -> torch.Tensor:
+        """Return the sum of all processes' values, the same bits in each; nobody waits for it before it is read.
 
-        held = torch.tensor([value], dtype=torch.float64, device=self._torch_device())
-        dist.all_reduce(held)
-        return float(held)
+        Args:
+            value: On this process's device; the sum takes its place.
+        """
+        if self.world > 1:
+            import torch.distributed as dist
 
-    def sum_gradients(self, parameters: Sequence[torch.nn.Parameter]) -> None:
-        """Replace every gradient by the sum over the processes; one that saw no task counts as nought."""
+            dist.all_reduce(value)
+        return value
+
+    def sum_gradients(self, parameters: Sequence[torch.nn.Parameter], *, bucket_bytes: int = BUCKET_BYTES) -> None:
+        """Replace every gradient by the sum over the processes; one that saw no task counts as nought.
+
+        They are sent in buckets: an adapter has hundreds of small ones, and each exchange costs a start. What a
+        parameter has as its gradient then is a part of its bucket. Of two processes the sum is the same, bit for bit,
+        whatever the buckets; of more, the order in which a number's parts are added may depend on its place.
+
+        Args:
+            parameters: In the same order in each process.
+            bucket_bytes: Gradients sent at once; a larger one goes alone.
+        """
         if self.world == 1:
             return
         import torch
         import torch.distributed as dist
 
-        for parameter in parameters:
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-            dist.all_reduce(parameter.grad)
+        sent = []
+        for bucket in buckets(parameters, bucket_bytes):
+            whole = torch.cat([_gradient(parameter).reshape(-1) for parameter in bucket])
+            parts = torch.split(whole, [parameter.numel() for parameter in bucket])
+            for parameter, part in zip(bucket, parts, strict=True):
+                parameter.grad = part.view_as(parameter)  # the old one's memory is free for the next bucket
+            sent.append(dist.all_reduce(whole, async_op=True))
+        for exchange in sent:
+            exchange.wait()
 
     def leave(self) -> None:
         """End the exchange; the last thing that a run does."""
@@ -87,6 +105,34 @@ class Processes:
         import torch
 
         return torch.device(self.device)
+
+
+def buckets(parameters: Sequence[torch.nn.Parameter], bucket_bytes: int) -> list[list[torch.nn.Parameter]]:
+    """Cut parameters into neighbours of one type that fit into a bucket; the same in every process.
+
+    Args:
+        parameters: In the order in which they are kept.
+        bucket_bytes: What a bucket holds; a larger parameter stands alone.
+
+    Returns:
+        Every parameter once; no bucket is empty.
+    """
+    made: list[list[torch.nn.Parameter]] = []
+    room = 0
+    for parameter in parameters:
+        size = parameter.numel() * parameter.element_size()
+        if not made or size > room or parameter.dtype != made[-1][0].dtype:
+            made.append([])
+            room = bucket_bytes
+        made[-1].append(parameter)
+        room -= size
+    return made
+
+
+def _gradient(parameter: torch.nn.Parameter) -> torch.Tensor:
+    import torch
+
+    return torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
 
 
 def launched_processes() -> int:

@@ -18,7 +18,7 @@ from core.stage_one_fusion import StageOneForm
 from core.training_batches import training_batches
 from rerank.cross_encoder import CrossEncoderReranker, open_cross_encoder
 from rerank.hint_dropout import drop_hints
-from rerank.listwise_step import ListwiseStepper
+from rerank.listwise_step import GroupPass, ListwiseStepper
 from rerank.processes import Processes
 from rerank.reranker import Reranker
 from rerank.run_fingerprint import run_fingerprint
@@ -27,6 +27,7 @@ from rerank.training_groups import CandidateGroup, FoldProvenance, training_grou
 from rerank.training_run import TrainedReranker, check_numbers, checked_bank, run_training
 
 if TYPE_CHECKING:
+    import torch
     from sentence_transformers import CrossEncoder
 
 
@@ -81,8 +82,8 @@ class GroupLessons:
         lengths = [self.lengths[group.query_index] for group in self.drawn]
         return training_batches(lengths, batch_size=self.batch_queries, seed=self.seed, epoch=epoch)
 
-    def step(self, batch: Sequence[int], number: int) -> float:
-        """Make a step on some groups of the epoch; see `Lessons`."""
+    def prepare(self, batch: Sequence[int]) -> list[GroupPass]:
+        """Write and tokenise the texts of some groups of the epoch; see `Lessons`."""
         rows = [self.drawn[row] for row in batch]
         pairs = pair_texts(
             [self.shown[group.query_index] for group in rows],
@@ -91,7 +92,11 @@ class GroupLessons:
             query_text=self.query_text,
             candidate_text=self.candidate_text,
         )
-        return self.stepper.step(rows, pairs, number)
+        return self.stepper.passes(rows, pairs)
+
+    def step(self, prepared: list[GroupPass], number: int) -> torch.Tensor:
+        """Make a step on such groups; see `Lessons`."""
+        return self.stepper.step(prepared, number)
 
 
 def train_cross_encoder(

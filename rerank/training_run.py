@@ -8,13 +8,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from tqdm import tqdm
 
 from core.artifacts import atomic_path
 from core.records import Misconception, Query, Ranking
 from core.training_state import TrainingState, Weights, restore_state, save_state
+from rerank.ahead import made_ahead
+from rerank.late_loss import LateLoss
 from rerank.pairs import check_candidates
 from rerank.processes import Processes
 from rerank.training_groups import FoldProvenance
@@ -25,7 +27,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-class Lessons(Protocol):
+Batch = TypeVar("Batch")
+
+
+class Lessons(Protocol[Batch]):
     """What one kind of reranker learns from: its rows, epoch by epoch, and a step on some of them."""
 
     def batches(self, epoch: int) -> list[list[int]]:
@@ -36,15 +41,26 @@ class Lessons(Protocol):
         """
         ...
 
-    def step(self, batch: Sequence[int], number: int) -> float:
-        """Make one optimiser step on a batch of the epoch drawn last.
+    def prepare(self, batch: Sequence[int]) -> Batch:
+        """Make what a step takes of a batch of the epoch drawn last: prompts, tokens, tensors on the CPU.
+
+        A thread of its own calls it for the next batches while `step` works on one: it must leave the weights, the
+        optimiser and torch's random state alone.
 
         Args:
             batch: Row numbers.
+        """
+        ...
+
+    def step(self, prepared: Batch, number: int) -> torch.Tensor | float:
+        """Make one optimiser step.
+
+        Args:
+            prepared: What `prepare` made.
             number: Of the step, from 0, over the whole run.
 
         Returns:
-            The mean loss of the batch.
+            The mean loss of the batch, a scalar that is read later: a step that waits for it leaves the device idle.
         """
         ...
 
@@ -71,7 +87,7 @@ class TrainedReranker:
 
 
 @dataclass(kw_only=True, eq=False)
-class TrainingRun:
+class TrainingRun(Generic[Batch]):
     """One run: where it stands, and where that is kept.
 
     Attributes:
@@ -86,7 +102,7 @@ class TrainingRun:
         checkpoint_steps: Also keep progress every so many steps within an epoch.
     """
 
-    lessons: Lessons
+    lessons: Lessons[Batch]
     weights: Weights
     optimizer: torch.optim.Optimizer
     state: TrainingState
@@ -104,6 +120,9 @@ class TrainingRun:
             patience: Stop after so many epochs without a better score.
             show_progress: Whether to show a bar.
             title: Of the bar.
+
+        Raises:
+            ModelError: A loss is no finite number; nothing of that step is kept.
         """
         state = self.state
         bar = tqdm(
@@ -113,12 +132,17 @@ class TrainingRun:
             disable=not show_progress or not self.processes.first,
         )
         while state.epoch < epochs and not state.out_of_patience(patience):
-            for batch in self.lessons.batches(state.epoch)[state.step :]:
-                state.loss_sum += self.lessons.step(batch, state.epoch * steps + state.step)
-                state.step += 1
-                bar.update(1)
-                if self.checkpoint_steps and state.step % self.checkpoint_steps == 0:
-                    self._keep()
+            late = LateLoss()
+            with made_ahead(self.lessons.prepare, self.lessons.batches(state.epoch)[state.step :]) as batches:
+                for batch in batches:
+                    number = state.epoch * steps + state.step
+                    state.loss_sum += late.exchanged(number, self.lessons.step(batch, number))
+                    state.step += 1
+                    bar.update(1)
+                    if self.checkpoint_steps and state.step % self.checkpoint_steps == 0:
+                        state.loss_sum += late.read()
+                        self._keep()
+            state.loss_sum += late.read()
             state.close_epoch(self.weights, self._scored())
             self._keep()
         bar.close()
@@ -159,7 +183,7 @@ class TrainingRun:
 
 
 def run_training(
-    lessons: Lessons,
+    lessons: Lessons[Batch],
     weights: Weights,
     optimizer: torch.optim.Optimizer,
     *,

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.next_token import length_batches, next_token_logits
+from core.next_token import length_batches, next_token_logits, padded_prompts
 
 PROMPTS = [[5, 6, 7], [8], [9, 10, 11, 12, 13, 14, 15], [16, 17]]
 
@@ -23,6 +23,14 @@ def test_logits_are_those_of_each_prompt_alone_and_the_hook_is_gone(model):
             whole = model(torch.tensor([prompt])).logits
             assert whole.shape[1] == len(prompt)
             torch.testing.assert_close(row, whole[0, -1], rtol=0, atol=1e-5)
+
+
+def test_padding_by_hand_and_prompts_padded_before(model):
+    padded = padded_prompts(PROMPTS[:2])
+    assert padded.ids.tolist() == [[5, 6, 7], [8, 0, 0]] and padded.last.tolist() == [2, 0]
+    assert padded.mask.tolist() == [[1, 1, 1], [1, 0, 0]] and padded.on("meta").mask.is_meta
+    with torch.no_grad():
+        assert torch.equal(next_token_logits(model, padded), next_token_logits(model, PROMPTS[:2]))
 
 
 def test_the_hook_goes_after_a_fault_too(model):

@@ -232,8 +232,8 @@ def test_a_batch_holds_at_least_a_token():
 def test_scoring_training_and_both_four_bit_forms_share_one_implementation():
     """What is trained is what is scored: one padding, one head hook, one NF4 form."""
     from core import lora, next_token, transformers_engine
-    from rerank import lm_step
+    from rerank import lm_passes, lm_step
 
     assert transformers_engine.next_token_logits is next_token.next_token_logits is lm_step.next_token_logits
-    assert transformers_engine.length_batches is next_token.length_batches is lm_step.length_batches
+    assert transformers_engine.length_batches is next_token.length_batches is lm_passes.length_batches
     assert transformers_engine.nf4_config is lora.nf4_config

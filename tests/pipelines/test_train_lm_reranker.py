@@ -25,8 +25,8 @@ from pipelines.stage_one_run import StageOneRun
 from pipelines.stages import Stages
 from pipelines.teachers import check_teacher
 from pipelines.train_lm_reranker import lm_validation_score, trained_language_model
+from rerank.lm_passes import ForwardPass
 from rerank.lm_step import LanguageModelStepper
-from rerank.lm_tasks import Task
 from rerank.train_language_model import TrainedLanguageModel
 
 Invoke = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -439,9 +439,9 @@ def test_mixed_rows_are_trained_on_together_with_their_weights(
     weighed: list[float] = []
     plain = LanguageModelStepper.step
 
-    def step(self: LanguageModelStepper, tasks: Sequence[Task], number: int, *, batch: int) -> float:
-        weighed.extend(task.weight for task in tasks)
-        return plain(self, tasks, number, batch=batch)
+    def step(self: LanguageModelStepper, passes: Sequence[ForwardPass], number: int, *, batch: int) -> Any:
+        weighed.extend(task.weight for one in passes for task in one.tasks)
+        return plain(self, passes, number, batch=batch)
 
     monkeypatch.setattr(LanguageModelStepper, "step", step)
     run = with_rows("synthetic.weight=0.25")
@@ -490,10 +490,10 @@ def test_a_killed_training_in_stages_ends_where_an_unbroken_one_does(
     trained_language_model(run, found, "listwise", tmp_path / "whole", run.stages)
     plain = LanguageModelStepper.step
 
-    def dying(self: LanguageModelStepper, tasks: Sequence[Task], number: int, *, batch: int) -> float:
+    def dying(self: LanguageModelStepper, passes: Sequence[ForwardPass], number: int, *, batch: int) -> Any:
         if (("first", "second")[calls[-1]["start"] is not None], number) == dies_at:
             raise Killed
-        return plain(self, tasks, number, batch=batch)
+        return plain(self, passes, number, batch=batch)
 
     other = with_rows(*settings, work="other")
     with monkeypatch.context() as patch:
@@ -504,9 +504,9 @@ def test_a_killed_training_in_stages_ends_where_an_unbroken_one_does(
     assert (tmp_path / "other" / "listwise-made-first").exists() == (dies_at[0] == "second")
     numbers: list[tuple[bool, int]] = []
 
-    def counting(self: LanguageModelStepper, tasks: Sequence[Task], number: int, *, batch: int) -> float:
+    def counting(self: LanguageModelStepper, passes: Sequence[ForwardPass], number: int, *, batch: int) -> Any:
         numbers.append((calls[-1]["start"] is not None, number))
-        return plain(self, tasks, number, batch=batch)
+        return plain(self, passes, number, batch=batch)
 
     monkeypatch.setattr(LanguageModelStepper, "step", counting)
     trained_language_model(other, found, "listwise", tmp_path / "cut", other.stages)

@@ -1,11 +1,11 @@
 """The equality of micro-batches with whole ones."""
 
+import math
 from pathlib import Path
 
 import pytest
 import torch
 
-from core.errors import ModelError
 from core.records import Misconception, Query, Ranking
 from rerank.cross_encoder import open_cross_encoder
 from rerank.listwise_step import ListwiseStepper
@@ -38,7 +38,7 @@ def one_step(
         offset=offset,
         micro_groups=micro,
     )
-    loss = stepper.step(groups, pairs, 0)
+    loss = float(stepper.step(stepper.passes(groups, pairs), 0))
     return loss, model[0].model.classifier.weight.detach().clone()
 
 
@@ -59,8 +59,9 @@ def test_the_stage_one_offset_enters_the_loss(
     assert abs(without - with_it) > 0.05
 
 
-def test_a_loss_that_is_not_finite_stops_the_run(
+def test_a_loss_that_is_not_finite_is_handed_on(
     tiny_base: Path, queries: list[Query], candidates: list[Ranking], bank: list[Misconception]
 ) -> None:
-    with pytest.raises(ModelError, match="training loss is nan"):
-        one_step(tiny_base, queries, candidates, bank, micro=5, offset=float("nan"))
+    """The run checks it, see `rerank.late_loss`: a check here would wait for the device."""
+    loss, _ = one_step(tiny_base, queries, candidates, bank, micro=5, offset=float("nan"))
+    assert math.isnan(loss)

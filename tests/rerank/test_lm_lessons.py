@@ -9,9 +9,9 @@ import torch
 from core.lora import PRESETS, open_trainable
 from core.records import Misconception, Query, Ranking
 from rerank.lm_lessons import ListLessons
+from rerank.lm_passes import ForwardPass
 from rerank.lm_source import TaskSource
 from rerank.lm_step import LanguageModelStepper
-from rerank.lm_tasks import Task
 from rerank.processes import Processes
 
 
@@ -46,7 +46,9 @@ def test_an_epoch_is_every_list_once_and_always_the_same(lessons: ListLessons) -
 
 def test_a_step_changes_the_model_and_tells_its_loss(lessons: ListLessons) -> None:
     before = lessons.model.model.embed_tokens.weight.detach().clone()
-    assert lessons.step(lessons.batches(0)[0], 0) > 0
+    prepared = lessons.prepare(lessons.batches(0)[0])
+    assert torch.equal(lessons.model.model.embed_tokens.weight, before)
+    assert float(lessons.step(prepared, 0)) > 0
     assert not torch.equal(lessons.model.model.embed_tokens.weight, before)
 
 
@@ -55,8 +57,8 @@ def test_processes_share_a_batch_out_and_weights_come_along(
 ) -> None:
     seen: list[tuple[float, int]] = []
 
-    def step(self: LanguageModelStepper, tasks: list[Task], number: int, *, batch: int) -> float:
-        seen.extend((task.weight, batch) for task in tasks)
+    def step(self: LanguageModelStepper, passes: list[ForwardPass], number: int, *, batch: int) -> float:
+        seen.extend((task.weight, batch) for one in passes for task in one.tasks)
         return 0.0
 
     monkeypatch.setattr(LanguageModelStepper, "step", step)
@@ -64,12 +66,23 @@ def test_processes_share_a_batch_out_and_weights_come_along(
     for rank in (0, 1):
         lessons.processes = Processes(rank=rank, world=2)
         for batch in lessons.batches(0):
-            lessons.step(batch[:7], 0)  # an odd batch: 4 and 3
+            lessons.step(lessons.prepare(batch[:7]), 0)  # an odd batch: 4 and 3
         counts.append(len(seen))
     assert counts == [12, 21]
     assert {batch for _, batch in seen} == {7}
     lessons.processes = Processes()
     seen.clear()
     for batch in lessons.batches(0):
-        lessons.step(batch, 0)
+        lessons.step(lessons.prepare(batch), 0)
     assert sorted(weight for weight, _ in seen) == [0.25] + [1.0] * 23
+
+
+def test_preparing_leaves_random_states_alone(lessons: ListLessons) -> None:
+    """It runs beside a step whose dropout is drawn meanwhile."""
+    batches = lessons.batches(0)
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    for batch in batches:
+        lessons.prepare(batch)
+    assert torch.equal(torch.rand(4), expected)

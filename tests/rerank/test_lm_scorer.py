@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from core.lora import PRESETS, open_trainable
+from core.next_token import next_token_logits
 from rerank.lm_scorer import TrainingScorer
-from rerank.lm_step import label_logits
 
 
 def test_scores_are_those_of_the_weights_as_they_are_now(word_lm: Path) -> None:
@@ -16,8 +16,9 @@ def test_scores_are_those_of_the_weights_as_they_are_now(word_lm: Path) -> None:
     for _ in range(2):
         found = scorer.score(prompts, labels)
         with torch.no_grad():
-            rows = label_logits(model, prompts, labels)
-        for scores, row in zip(found, rows, strict=True):
+            whole = next_token_logits(model, prompts)
+        for scores, wanted, logits in zip(found, labels, whole, strict=True):
+            row = logits[list(wanted)]
             np.testing.assert_allclose(scores.logprobs, torch.log_softmax(row, dim=0).numpy(), atol=1e-5)
         with torch.no_grad():
             model.model.embed_tokens.weight[4] += 0.5  # a step of training

@@ -13,7 +13,7 @@ from rerank.cross_encoder import CrossEncoderReranker
 from rerank.reranker import Reranker
 from rerank.text import candidate_text, query_text
 from rerank.train_cross_encoder import TrainedCrossEncoder, train_cross_encoder
-from rerank.training_groups import CandidateGroup, FoldProvenance
+from rerank.training_groups import FoldProvenance
 
 World = tuple[Path, list[Query], list[Ranking], list[Misconception]]
 
@@ -76,18 +76,18 @@ class Killed(BaseException):
 def test_a_killed_run_ends_where_an_unbroken_one_does(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kill_after: int
 ) -> None:
-    from rerank.listwise_step import ListwiseStepper
+    from rerank.listwise_step import GroupPass, ListwiseStepper
 
     unbroken = train(world, tmp_path / "whole", dropout=0.1)
     steps = 0
     original = ListwiseStepper.step
 
-    def dying(self: ListwiseStepper, groups: list[CandidateGroup], pairs: list[tuple[str, str]], number: int) -> float:
+    def dying(self: ListwiseStepper, passes: list[GroupPass], number: int) -> torch.Tensor:
         nonlocal steps
         if steps == kill_after:
             raise Killed
         steps += 1
-        return original(self, groups, pairs, number)
+        return original(self, passes, number)
 
     with monkeypatch.context() as patch:
         patch.setattr(ListwiseStepper, "step", dying)

@@ -13,8 +13,8 @@ from core.errors import InputError
 from core.language_model import TokenScorer
 from core.lora import LoraPreset
 from core.records import Misconception, Query, Ranking
+from rerank.lm_passes import ForwardPass
 from rerank.lm_step import LanguageModelStepper
-from rerank.lm_tasks import Task
 from rerank.train_language_model import TrainedLanguageModel, train_language_model
 from rerank.training_groups import FoldProvenance
 
@@ -103,12 +103,12 @@ def test_a_killed_run_ends_where_an_unbroken_one_does(
     steps = 0
     original = LanguageModelStepper.step
 
-    def dying(self: LanguageModelStepper, tasks: Sequence[Task], number: int, *, batch: int) -> float:
+    def dying(self: LanguageModelStepper, passes: Sequence[ForwardPass], number: int, *, batch: int) -> torch.Tensor:
         nonlocal steps
         if steps == kill_after:
             raise Killed
         steps += 1
-        return original(self, tasks, number, batch=batch)
+        return original(self, passes, number, batch=batch)
 
     with monkeypatch.context() as patch:
         patch.setattr(LanguageModelStepper, "step", dying)
@@ -193,14 +193,14 @@ def test_a_run_goes_on_with_what_only_saves_memory(
     numbers: list[int] = []
     original = LanguageModelStepper.step
 
-    def dying(self: LanguageModelStepper, tasks: Sequence[Task], number: int, *, batch: int) -> float:
+    def dying(self: LanguageModelStepper, passes: Sequence[ForwardPass], number: int, *, batch: int) -> torch.Tensor:
         if number == 4:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return original(self, tasks, number, batch=batch)
+        return original(self, passes, number, batch=batch)
 
-    def counting(self: LanguageModelStepper, tasks: Sequence[Task], number: int, *, batch: int) -> float:
+    def counting(self: LanguageModelStepper, passes: Sequence[ForwardPass], number: int, *, batch: int) -> torch.Tensor:
         numbers.append(number)
-        return original(self, tasks, number, batch=batch)
+        return original(self, passes, number, batch=batch)
 
     whole = train(world, tmp_path / "whole", kind="listwise")
     with monkeypatch.context() as patch:

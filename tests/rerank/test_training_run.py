@@ -1,7 +1,9 @@
 """The frame on its own, around a weight that counts its steps; the trainers' own tests kill and compare whole runs."""
 
 import logging
-from collections.abc import Sequence
+import math
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from core.errors import InputError, ModelError
 from core.records import Misconception, Query, Ranking
 from core.training_state import TrainingState
 from rerank.processes import Processes
@@ -26,19 +29,28 @@ class Counting:
     model: torch.nn.Linear
     seen: list[tuple[int, int, list[int]]] = field(default_factory=list)
     dies_at: int | None = None
+    unreadable: tuple[int, list[int]] | None = None
+    losses: Callable[[int], float | torch.Tensor] = float
+    prepared: list[tuple[int, list[int]]] = field(default_factory=list)
     epoch: int = -1
 
     def batches(self, epoch: int) -> list[list[int]]:
         self.epoch = epoch
         return [[0, 1], [2, 3], [4]]
 
-    def step(self, batch: Sequence[int], number: int) -> float:
+    def prepare(self, batch: Sequence[int]) -> Sequence[int]:
+        self.prepared.append((self.epoch, list(batch)))
+        if (self.epoch, list(batch)) == self.unreadable:
+            raise InputError("a prompt is too long")
+        return batch
+
+    def step(self, batch: Sequence[int], number: int) -> float | torch.Tensor:
         if number == self.dies_at:
             raise Killed
         self.seen.append((self.epoch, number, list(batch)))
         with torch.no_grad():
             self.model.weight += 1.0
-        return float(number)
+        return self.losses(number)
 
 
 def counter() -> torch.nn.Linear:
@@ -141,6 +153,61 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(
     assert again.seen[0][1] == goes_on_at
     assert made.folder.read_text(encoding="utf-8") == "6.0" and made.losses == (1.0, 4.0)
     assert [path.name for path in tmp_path.iterdir()] == ["made"]
+
+
+def ahead() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("ahead")]
+
+
+def test_batches_are_prepared_ahead_and_none_of_another_epoch(tmp_path: Path) -> None:
+    lessons = Counting(counter())
+    scored_with: list[tuple[int, list[str]]] = []
+
+    def score() -> float:
+        scored_with.append((len(lessons.prepared), ahead()))
+        return 0.5
+
+    train(run_of(lessons.model, tmp_path, lessons=lessons, score=score), epochs=2)
+    assert lessons.prepared == [(epoch, batch) for epoch in (0, 1) for batch in ([0, 1], [2, 3], [4])]
+    assert scored_with == [(3, []), (6, [])]  # nothing runs beside a score
+
+
+@pytest.mark.parametrize("dies_at", [0, 1, 4])
+def test_a_run_that_fails_leaves_no_thread(tmp_path: Path, dies_at: int) -> None:
+    lessons = Counting(counter(), dies_at=dies_at)
+    with pytest.raises(Killed):
+        train(run_of(lessons.model, tmp_path, lessons=lessons))
+    assert ahead() == []
+
+
+def test_a_batch_that_cannot_be_prepared_stops_the_run_where_it_would_have_been_used(tmp_path: Path) -> None:
+    lessons = Counting(counter(), unreadable=(1, [2, 3]))
+    run = run_of(lessons.model, tmp_path, lessons=lessons, checkpoint_steps=1)
+    with pytest.raises(InputError, match="a prompt is too long"):
+        train(run)
+    assert [number for _, number, _ in lessons.seen] == [0, 1, 2, 3]
+    assert (run.state.epoch, run.state.step) == (1, 1)  # what was trained, not what was prepared
+    assert torch.load(run.path, weights_only=True)["progress"]["step"] == 1
+    assert ahead() == []
+
+
+@pytest.mark.parametrize("checkpoint_steps", [None, 1, 2])
+def test_losses_are_added_up_late_but_whole(tmp_path: Path, checkpoint_steps: int | None) -> None:
+    lessons = Counting(counter(), losses=lambda number: torch.tensor(float(number)))
+    run = run_of(lessons.model, tmp_path, lessons=lessons, checkpoint_steps=checkpoint_steps)
+    train(run, epochs=2)
+    assert run.state.losses == [1.0, 4.0]
+
+
+@pytest.mark.parametrize("step", [0, 1, 2, 4])
+def test_a_loss_that_is_no_number_stops_the_run_and_nothing_of_it_is_kept(tmp_path: Path, step: int) -> None:
+    lessons = Counting(counter(), losses=lambda number: torch.tensor(math.nan if number == step else 1.0))
+    run = run_of(lessons.model, tmp_path, lessons=lessons, checkpoint_steps=1)
+    with pytest.raises(ModelError, match=f"step {step}: the training loss is nan"):
+        train(run)
+    kept = torch.load(run.path, weights_only=True)["model"]["weight"].item() if run.path.exists() else 0.0
+    assert kept == step  # the weights before that step
+    assert ahead() == []
 
 
 def test_rows_that_do_not_belong_together_are_refused(
