@@ -12,7 +12,18 @@ from pydantic_core import ErrorDetails, to_jsonable_python
 
 from core.config_schema import default_at, describe, keys_at, keys_of
 from core.errors import ConfigError, did_you_mean
-from core.toml_source import Location, Override, Table, TomlSource, holds, line_of, merged, parse_overrides, read_toml
+from core.toml_source import (
+    Location,
+    Override,
+    Table,
+    TomlSource,
+    holds,
+    lets_go,
+    line_of,
+    merged,
+    parse_overrides,
+    read_toml,
+)
 
 __all__ = ["StrictModel", "config_hash", "describe", "load_config"]
 
@@ -34,7 +45,8 @@ def load_config(model: type[T], path: Path | None, overrides: Sequence[str] = ()
     Args:
         model: The config's class.
         path: A TOML file, or None for the defaults. It may extend another: `base = "other.toml"`, relative to it;
-            tables are merged key by key, lists are replaced.
+            tables are merged key by key, lists are replaced. A `model` that is changed, here or by an override, loses
+            the `revision` that was pinned for the other one.
         overrides: `a.b.c=value`, later ones win. The value is TOML (`3`, `true`, `[1, 2]`), `null` for None, else a
             text that needs no quotation marks. List items go by their number from 0; the next number appends.
 
@@ -53,6 +65,8 @@ def load_config(model: type[T], path: Path | None, overrides: Sequence[str] = ()
     data: Table = {}
     for source in sources:
         data = merged(data, source.table)
+    for override in parsed:
+        lets_go(override, parsed, data)
     given = [override for override in parsed if _put(data, model, override, override.value, faults)]
     config, errors = _validate(model, data)
     # `--set name=12` is meant as a text where a text is wanted.

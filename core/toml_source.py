@@ -11,6 +11,8 @@ from core.errors import did_you_mean
 Table = dict[str, Any]
 Location = tuple[str | int, ...]
 BASE = "base"
+PINS = {"revision": "model", "base_revision": "base"}
+"""Keys that pin what another key of the same table names: a model's commit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +82,14 @@ def _read_one(path: Path, faults: list[str]) -> tuple[TomlSource | None, Path | 
 
 
 def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> Table:
-    """Return `under` with `over` laid on it: tables are merged key by key, everything else is replaced."""
+    """Return `under` with `over` laid on it: tables are merged key by key, everything else is replaced.
+
+    A commit belongs to its model: where `over` names another model and no commit, that of `under` goes (see `PINS`).
+    """
     result = dict(under)
+    for pin, of in PINS.items():
+        if of in over and over[of] != under.get(of) and pin not in over:
+            result.pop(pin, None)
     for key, value in over.items():
         below = result.get(key)
         result[key] = merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
@@ -169,3 +177,15 @@ def _value(raw: str) -> object:
     except tomllib.TOMLDecodeError:
         return raw
     return table["value"] if list(table) == ["value"] else raw
+
+
+def lets_go(override: Override, given: Sequence[Override], data: Table) -> None:
+    """Take a table's commit away where an override names another model and none gives a commit; see `merged`."""
+    *way, name = override.place
+    here: object = data
+    for step in way:
+        here = here.get(str(step)) if isinstance(here, dict) else None
+    if isinstance(here, dict) and here.get(str(name)) != override.value:
+        for pin, of in PINS.items():
+            if name == of and all(other.place != (*way, pin) for other in given):
+                here.pop(pin, None)

@@ -221,3 +221,21 @@ def test_what_is_right_in_a_broken_config_can_still_be_checked(
     with pytest.raises(ConfigError) as caught:
         load_config(Config, path, overrides)
     assert caught.value.usable == left
+
+
+def test_a_changed_model_loses_the_commit_that_was_pinned_for_another(tmp_path: Path) -> None:
+    class Table(StrictModel):
+        model: str | None = None
+        revision: str | None = None
+
+    class Whole(StrictModel):
+        tables: dict[str, Table]
+
+    under, over = tmp_path / "under.toml", tmp_path / "over.toml"
+    under.write_text('[tables.a]\nmodel = "x/y"\nrevision = "1"\n', encoding="utf-8")
+    over.write_text('base = "under.toml"\n[tables.a]\nmodel = "folder"\n', encoding="utf-8")
+    assert load_config(Whole, under).tables["a"] == Table(model="x/y", revision="1")
+    assert load_config(Whole, over).tables["a"] == Table(model="folder")
+    assert load_config(Whole, under, ["tables.a.model=folder"]).tables["a"] == Table(model="folder")
+    given = ["tables.a.revision=2", "tables.a.model=folder"]
+    assert load_config(Whole, under, given).tables["a"] == Table(model="folder", revision="2")

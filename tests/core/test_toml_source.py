@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from core.toml_source import Location, Override, holds, line_of, merged, parse_overrides, read_toml
+from core.toml_source import Location, Override, holds, lets_go, line_of, merged, parse_overrides, read_toml
 
 TEXT = '''# a comment
 name = "x"
@@ -125,3 +125,34 @@ def test_overrides_without_a_key_are_faults(text: str) -> None:
     faults: list[str] = []
     assert parse_overrides([text], faults) == []
     assert faults == [f"override {text!r}: expected key=value, as in training.epochs=3"]
+
+
+@pytest.mark.parametrize(
+    ("over", "left"),
+    [
+        ({"model": "b"}, {"model": "b"}),
+        ({"model": "a"}, {"model": "a", "revision": "1"}),
+        ({"model": "b", "revision": "2"}, {"model": "b", "revision": "2"}),
+        ({"revision": "2"}, {"model": "a", "revision": "2"}),
+        ({"other": 1}, {"model": "a", "revision": "1", "other": 1}),
+    ],
+)
+def test_another_model_loses_the_commit_of_the_one_below(over: dict[str, object], left: dict[str, object]) -> None:
+    assert merged({"table": {"model": "a", "revision": "1"}}, {"table": over})["table"] == left
+
+
+@pytest.mark.parametrize(
+    ("overrides", "left"),
+    [
+        (["t.n.model=b"], {"model": "a", "n": {"model": "a"}}),
+        (["t.n.model=a"], {"model": "a", "n": {"model": "a", "revision": "1"}}),
+        (["t.n.model=b", "t.n.revision=2"], {"model": "a", "n": {"model": "a", "revision": "1"}}),
+        (["t.m.model=b"], {"model": "a", "n": {"model": "a", "revision": "1"}}),
+        (["t.n.0.model=b"], {"model": "a", "n": {"model": "a", "revision": "1"}}),
+    ],
+)
+def test_an_override_of_a_model_lets_its_commit_go(overrides: list[str], left: dict[str, object]) -> None:
+    data = {"t": {"model": "a", "n": {"model": "a", "revision": "1"}}}
+    parsed = parse_overrides(overrides, [])
+    lets_go(parsed[0], parsed, data)
+    assert data == {"t": left}

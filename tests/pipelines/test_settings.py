@@ -4,6 +4,7 @@ import pytest
 
 from core.config import describe, load_config
 from core.errors import ConfigError
+from core.hub_records import is_commit
 from pipelines.settings import Settings
 
 CONFIGS = sorted((Path(__file__).parents[2] / "pipelines" / "configs").glob("*.toml"))
@@ -71,3 +72,13 @@ def test_every_key_is_listed() -> None:
     listing = describe(Settings)
     assert "training.batch_size = 128" in listing
     assert "rerankers.NAME.kind" in listing
+
+
+def test_every_hub_id_in_the_configs_of_the_repository_has_its_commit() -> None:
+    named = []
+    for path in CONFIGS:
+        settings = load_config(Settings, path)
+        tables = [settings.retriever, *settings.rerankers.values()]
+        named += [(path.name, table) for table in tables if (table.model or "").startswith("Qwen/")]
+    assert len({name for name, _ in named}) >= 6
+    assert [name for name, table in named if not is_commit(table.revision or "")] == []
