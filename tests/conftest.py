@@ -1,4 +1,4 @@
-"""Tokenizers for tests: a small one made here, and the real ones of SmolLM2 and Qwen2.5; and the processes that run the files."""
+"""Tokenizers for tests (a small one made here, those of SmolLM2 and Qwen2.5), and what goes to which process."""
 
 import os
 from collections.abc import Callable
