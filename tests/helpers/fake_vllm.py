@@ -110,7 +110,8 @@ def serving(fake: FakeVllm) -> Iterator[FakeVllm]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    # It looks every 0.01 s whether it shall end; by default every 0.5 s, which each test would wait.
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     fake.url = f"http://127.0.0.1:{server.server_port}/v1"
     try:

@@ -275,7 +275,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(
     run_pipeline: Invoke,
     tmp_path: Path,
 ) -> None:
-    options = {"epochs": 6, "checkpoint_steps": 1}
+    options = {"epochs": 3, "checkpoint_steps": 1}
     work = tmp_path / "work"
     whole = run_pipeline("train_reranker", *arguments(tmp_path / "whole", "--work", work, **options))
     assert whole.returncode == 0, whole.stderr

@@ -58,39 +58,51 @@ import torch
 from sentence_transformers import SentenceTransformer
 import training_toys
 torch.set_num_threads(1)
-model = SentenceTransformer(sys.argv[1], device="cpu")
-changes = {"mini_batch_size": 2} if sys.argv[3] == "cached" else {}
-result = training_toys.train(
-    model, Path(sys.argv[2]), epochs=4, batch_size=5, score=training_toys.recall_at_1, mine_every=1, **changes
-)
-rank = os.environ["RANK"]
-torch.save((result, training_toys.weights(model)), Path(sys.argv[2]).with_name("rank" + rank))
+for kind in sys.argv[3:]:
+    model = SentenceTransformer(sys.argv[1], device="cpu")
+    changes = {"mini_batch_size": 2} if kind == "cached" else {}
+    folder = Path(sys.argv[2]) / kind
+    result = training_toys.train(
+        model, folder / "model", epochs=4, batch_size=5, score=training_toys.recall_at_1, mine_every=1, **changes
+    )
+    torch.save((result, training_toys.weights(model)), folder / ("rank" + os.environ["RANK"]))
 """
+KINDS = ("plain", "cached")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["plain", "cached"])
-def test_two_processes_train_one_model(tiny_folder: Path, tmp_path: Path, kind: str) -> None:
-    """`torchrun` with two CPU processes: equal weights on both, negatives gathered from both."""
-    import torch
-
+@pytest.fixture(scope="module")
+def trained(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for each kind, trained by `torchrun` with two CPU processes; starting them takes longest."""
+    made = tmp_path_factory.mktemp("two")
+    for kind in KINDS:
+        (made / kind).mkdir()
     here = Path(__file__).resolve().parent
     environment = {
         **os.environ,
         "PYTHONPATH": f"{here.parent.parent}{os.pathsep}{here.parent / 'helpers'}",
         "OMP_NUM_THREADS": "1",
     }
-    script = tmp_path / "job.py"
+    script = made / "job.py"
     script.write_text(_SCRIPT, encoding="utf-8")
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command = [*launch, str(script), str(tiny_folder), str(tmp_path / "model"), kind]
+    command = [*launch, str(script), str(tiny_folder), str(made), *KINDS]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-12000:]
-    results, weights = zip(*(torch.load(tmp_path / f"rank{rank}", weights_only=False) for rank in (0, 1)), strict=True)
+    return made
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_processes_train_one_model(trained: Path, kind: str) -> None:
+    """Equal weights on both, negatives gathered from both."""
+    import torch
+
+    folder = trained / kind
+    results, weights = zip(*(torch.load(folder / f"rank{rank}", weights_only=False) for rank in (0, 1)), strict=True)
     assert torch.equal(*weights)
     assert results[0].steps == results[1].steps == 8  # 20 pairs, 5 on each of two processes
     assert results[0].best_epoch == results[1].best_epoch
     assert results[0].effective_negatives > 14  # one process alone has 15 columns, its own positive included
-    saved = SentenceTransformer(str(tmp_path / "model"), device="cpu")
+    saved = SentenceTransformer(str(folder / "model"), device="cpu")
     assert torch.equal(torch.cat([parameter.flatten() for parameter in saved.parameters()]), weights[0])
-    assert not (tmp_path / "model.training").exists()
+    assert not (folder / "model.training").exists()
