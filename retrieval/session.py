@@ -18,6 +18,7 @@ from retrieval.loss import WEIGHT_KEY
 from retrieval.mine import BankTexts, MiningRule, mine_with_model, random_negatives
 from retrieval.pairs import TrainingPair
 from retrieval.progress import Progress
+from retrieval.token_cache import TokenCache
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -50,6 +51,10 @@ class Session:
     progress: Progress = field(default_factory=Progress)
     texts: list[str] = field(default_factory=list)
     labels: IntArray = field(default_factory=lambda: np.empty((0, 0), dtype=np.int64))
+    tokens: TokenCache = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.tokens = TokenCache(self.model)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -111,7 +116,7 @@ class Session:
             columns[f"document_{place}"] = [self.bank.texts[at] for at in self.bank.places(labels[:, place])]
         batch: dict[str, Any] = {"label": torch.from_numpy(labels)}
         for name, texts in columns.items():
-            batch |= {f"{name}_{key}": value for key, value in self.model.preprocess(texts, prompt="").items()}
+            batch |= {f"{name}_{key}": value for key, value in self.tokens(texts).items()}
         weights = [self.pairs[row].weight for row in rows]
         if set(weights) != {1.0}:
             batch[f"query_{WEIGHT_KEY}"] = torch.tensor(weights, dtype=torch.float32)
