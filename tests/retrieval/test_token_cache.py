@@ -51,7 +51,9 @@ def model(request: pytest.FixtureRequest, tiny_folder: Path, tiny_decoder: Path)
     return found
 
 
-def test_a_batch_equals_what_the_model_makes_of_it(model: SentenceTransformer, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_batch_equals_what_the_model_makes_of_it(
+    model: SentenceTransformer, caplog: pytest.LogCaptureFixture
+) -> None:
     model.prompts, model.default_prompt_name = {"query": "the sign "}, "query"  # prompts are part of the texts here
     cache = TokenCache(model)
     with caplog.at_level(logging.INFO, logger="retrieval.token_cache"):

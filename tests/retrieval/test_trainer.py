@@ -59,7 +59,7 @@ from sentence_transformers import SentenceTransformer
 import training_toys
 torch.set_num_threads(1)
 model = SentenceTransformer(sys.argv[1], device="cpu")
-changes = {"mini_batch_size": 2} if sys.argv[3] == "cached" else {}
+changes = {"plain": {}, "cached": {"mini_batch_size": 2}, "chunked": {"chunk_rows": 2}}[sys.argv[3]]
 result = training_toys.train(
     model, Path(sys.argv[2]), epochs=4, batch_size=5, score=training_toys.recall_at_1, mine_every=1, **changes
 )
@@ -69,7 +69,7 @@ torch.save((result, training_toys.weights(model)), Path(sys.argv[2]).with_name("
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["plain", "cached"])
+@pytest.mark.parametrize("kind", ["plain", "cached", "chunked"])
 def test_two_processes_train_one_model(tiny_folder: Path, tmp_path: Path, kind: str) -> None:
     """`torchrun` with two CPU processes: equal weights on both, negatives gathered from both."""
     import torch
