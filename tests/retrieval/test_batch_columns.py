@@ -1,5 +1,6 @@
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -76,30 +77,37 @@ def test_chunks_are_of_like_length_and_cut_to_it() -> None:
 
 
 IDS = torch.tensor([[1, 2, 2, -1], [1, 3, 2, -1], [4, 5, 6, 3], [3, 1, 7, -1]])
-KINDS: dict[str, Any] = {
-    "plain": lambda: LabelAwareMultipleNegativesRankingLoss(torch.nn.Identity(), gather_across_devices=True),
-    "chunked": lambda: LabelAwareMultipleNegativesRankingLoss(
-        torch.nn.Identity(), gather_across_devices=True, chunk_rows=2
-    ),
-    "cached": lambda: LabelAwareCachedMultipleNegativesRankingLoss(
-        torch.nn.Sequential(torch.nn.Identity()), gather_across_devices=True, mini_batch_size=2
+QUERY_ROWS = torch.tensor([8, 9, 10, 11])
+KINDS: dict[str, Callable[[torch.nn.Module], Any]] = {
+    "plain": lambda model: LabelAwareMultipleNegativesRankingLoss(model, gather_across_devices=True),
+    "chunked": lambda model: LabelAwareMultipleNegativesRankingLoss(model, gather_across_devices=True, chunk_rows=2),
+    "cached": lambda model: LabelAwareCachedMultipleNegativesRankingLoss(
+        model, gather_across_devices=True, mini_batch_size=2
     ),
 }
 
 
-def batch_of(rows: slice, table: torch.Tensor, queries: torch.Tensor) -> tuple[list[dict[str, Any]], torch.Tensor]:
-    """A batch whose "encoder" hands embeddings on, one of each distinct id of these rows; and those ids."""
+class Table(torch.nn.Module):
+    """An encoder whose embeddings are its weights, row by row."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows = torch.nn.Parameter(torch.randn(12, 6, generator=torch.Generator().manual_seed(0)))
+        self.passes = 0
+
+    def forward(self, features: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        self.passes += 1
+        return {"sentence_embedding": self.rows[features["input_ids"][:, 0]]}
+
+
+def batch_of(rows: slice) -> list[dict[str, Any]]:
     distinct, places = IDS[rows, :3].unique(return_inverse=True)
-    made = [queries[rows], table.detach()[distinct].requires_grad_()]
-    masks = [torch.ones(column.shape, dtype=torch.int64) for column in made]  # as many tokens: chunks cut nothing
-    columns = [{"sentence_embedding": column, "attention_mask": mask} for column, mask in zip(made, masks, strict=True)]
+    columns: list[dict[str, Any]] = [
+        {"input_ids": ids[:, None], "attention_mask": torch.ones(len(ids), 1, dtype=torch.int64), "modality": "text"}
+        for ids in (QUERY_ROWS[rows], distinct)
+    ]
     columns[1]["place"] = places
-    return columns, distinct
-
-
-def leaves() -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    return torch.randn(8, 6, generator=generator).requires_grad_(), torch.randn(4, 6, generator=generator)
+    return columns
 
 
 def _on_a_process(rank: int, folder: str, value: float, gradient: torch.Tensor) -> None:
@@ -108,17 +116,14 @@ def _on_a_process(rank: int, folder: str, value: float, gradient: torch.Tensor) 
     torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
     half = slice(2 * rank, 2 * rank + 2)
     try:
+        ids = BatchColumns.of(batch_of(half)).evened()[1]["input_ids"]
+        assert ids[:, 0].tolist() == ([1, 2, 3, 3, 3, 3], [1, 3, 4, 5, 6, 7])[rank]
         for kind, make in KINDS.items():
-            batch, distinct = batch_of(half, *leaves())
-            documents = batch[1]["sentence_embedding"]
-            assert len(documents) == (3, 6)[rank]
-            evened = BatchColumns.of(batch).evened()
-            assert [len(tensor) for tensor in evened[1].values()] == [6, 6], kind
-            assert torch.equal(evened[1]["sentence_embedding"][: len(documents)], documents)
-            assert evened[0].keys() == batch[0].keys()
-            loss = make()(batch, IDS[half])
+            model = Table()
+            loss = make(torch.nn.Sequential(model))(batch_of(half), IDS[half])
             loss.backward()
-            both = [loss.detach().clone(), torch.zeros(8, 6).index_add_(0, distinct, documents.grad)]
+            assert model.passes == {"plain": 2, "chunked": 4, "cached": 8}[kind], "as many on each process"
+            both = [loss.detach().clone(), model.rows.grad]
             for tensor in both:
                 torch.distributed.all_reduce(tensor)
             assert math.isclose(both[0].item() / 2, value, abs_tol=1e-5), kind
@@ -128,13 +133,13 @@ def _on_a_process(rank: int, folder: str, value: float, gradient: torch.Tensor) 
 
 
 def test_processes_with_different_numbers_of_distinct_documents(tmp_path: Path) -> None:
-    table, queries = leaves()
+    model = Table()
     loss = LabelAwareMultipleNegativesRankingLoss(torch.nn.Identity())
-    value = loss.compute_loss_from_embeddings([queries, *table[IDS[:, :3].T]], IDS)
+    value = loss.compute_loss_from_embeddings([model.rows[QUERY_ROWS], *model.rows[IDS[:, :3].T]], IDS)
     value.backward()
-    assert table.grad is not None
-    assert table.grad.abs().max() > 0.1
-    job = (str(tmp_path), value.item(), table.grad)
+    assert model.rows.grad is not None
+    assert model.rows.grad.abs().max() > 0.1
+    job = (str(tmp_path), value.item(), model.rows.grad)
     other = torch.multiprocessing.get_context("spawn").Process(target=_on_a_process, args=(1, *job))
     other.start()  # this process is the other one: half the imports
     try:
@@ -146,6 +151,5 @@ def test_processes_with_different_numbers_of_distinct_documents(tmp_path: Path) 
 
 
 def test_one_process_needs_no_evening() -> None:
-    table, queries = leaves()
-    batch = BatchColumns.of(batch_of(slice(4), table, queries)[0])
+    batch = BatchColumns.of(batch_of(slice(4)))
     assert batch.evened() is batch.columns
