@@ -1,4 +1,8 @@
-"""QLoRA steps of a decoder as a retriever, cached label-aware loss: through this project's trainer, and by hand."""
+"""QLoRA steps of a decoder as a retriever, cached label-aware loss: through this project's trainer, and by hand.
+
+Both see the same rows and columns. The product embeds each distinct document of a batch once and puts it in all its
+places; the loop by hand does the plain thing and embeds every column. What each really embeds is counted.
+"""
 
 import argparse
 import shutil
@@ -16,6 +20,7 @@ from core.device import resolve_dtype
 from core.lora import PRESETS
 from core.records import Query
 from rerank.processes import Processes
+from retrieval.batches import distinct_documents
 from retrieval.mine import BankTexts, MiningRule
 from retrieval.pairs import training_pairs
 from retrieval.session import Session
@@ -40,11 +45,13 @@ class RetrieverSteps:
         self.pairs = training_pairs(queries, texts)[: self.rows]
         form = MisconceptionTemplate()
         self.bank = {entry.id: misconception_text(entry, form) for entry in work.bank}
+        self.distinct = False
 
     def product(self) -> Timed:
         """Time the steps of `train_retriever` itself; it is left after the last one, before anything is saved."""
         from retrieval.train import train_retriever
 
+        self.distinct = True
         model = self._open()
         self.matrices = matrices_of(model)
         output = self.options.work / "retriever"
@@ -81,6 +88,7 @@ class RetrieverSteps:
         import torch
         from transformers import AutoTokenizer, get_cosine_schedule_with_warmup
 
+        self.distinct = False
         model = self._open_by_hand()
         self.matrices = matrices_of(model)
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -124,15 +132,18 @@ class RetrieverSteps:
         return timed_steps(step, len(batches), device=device)
 
     def facts(self) -> dict[str, Any]:
-        """Return what a step works on, over all processes, as means of the timed steps."""
+        """Return what a step of the way last timed embeds, over all processes, as means of the timed steps."""
         from transformers import AutoTokenizer
 
         tokenizer = AutoTokenizer.from_pretrained(str(self.folder))
         world = self.processes.world
         batches = self._texts()[self.options.warm_up * world :]
-        tokens, passes = 0, []
-        for columns, _ in batches:
-            for column in columns:
+        tokens, texts, passes = 0, 0, []
+        bank = BankTexts.of(self.bank)
+        for columns, ids in batches:
+            documents = [distinct_documents(ids.numpy(), bank)[0]] if self.distinct else columns[1:]
+            for column in (columns[0], *documents):
+                texts += len(column)
                 lengths = [len(ids) for ids in self._token_ids(tokenizer, column)]
                 tokens += sum(lengths)
                 size = self.options.micro_texts
@@ -141,7 +152,8 @@ class RetrieverSteps:
         return {
             "tokens_a_step": tokens / steps,
             "padded_tokens_a_step": padded_tokens(passes) / steps,
-            "texts_a_step": self.options.batch * (2 + self.options.negatives),
+            "places_a_step": self.options.batch * (2 + self.options.negatives),
+            "texts_a_step": texts / steps,
             "base_weights": self.matrices.base,
             "adapter_weights": self.matrices.adapter,
             "operations": step_operations(

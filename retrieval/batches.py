@@ -1,4 +1,4 @@
-"""What a training epoch reads: texts drawn with or without hints, rows in seeded order, label rows for the loss."""
+"""What a training epoch reads: texts with or without hints, rows in seeded order, label rows, distinct documents."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,7 @@ import numpy as np
 from core.errors import InputError
 from core.records import IntArray
 from retrieval.loss import PAD_ID
+from retrieval.mine import BankTexts
 from retrieval.pairs import TrainingPair
 
 # Each random choice has a stream of its own, so that one never shifts another.
@@ -83,3 +84,21 @@ def label_rows(pairs: Sequence[TrainingPair], negatives: IntArray) -> IntArray:
         if pair.other_labels:
             row[1 + negatives.shape[1] :][: len(pair.other_labels)] = pair.other_labels
     return rows
+
+
+def distinct_documents(ids: IntArray, bank: BankTexts) -> tuple[list[str], IntArray]:
+    """List each document of a batch once, by id: two ids with one text are two documents.
+
+    Args:
+        ids: int64, shape (batch, 1 + k), the positive's and the negatives' ids of each row.
+        bank: Their texts.
+
+    Returns:
+        The m texts, shorter ones first; and int64, shape (batch, 1 + k), where in them each id's text stands.
+    """
+    distinct, flat = np.unique(ids, return_inverse=True)
+    texts = [bank.texts[at] for at in bank.places(distinct)]
+    order = sorted(range(len(texts)), key=lambda at: (len(texts[at]), at))
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    return [texts[at] for at in order], rank[flat.reshape(ids.shape)]

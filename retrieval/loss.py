@@ -13,15 +13,13 @@ from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from retrieval.batch_columns import BatchColumns, embed_sorted, spread
+
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
 PAD_ID = -1
 """Fills the places of `labels` after a row's last other label; no misconception has it."""
-
-WEIGHT_KEY = "weight"
-"""Key of the optional row weights among the features of the query column."""
 
 _CLASSES = ("LabelAwareMultipleNegativesRankingLoss", "LabelAwareCachedMultipleNegativesRankingLoss")
 _logger = logging.getLogger(__name__)
@@ -64,40 +62,6 @@ def false_negative_mask(
     rows = torch.arange(len(labels), device=labels.device)
     mask[rows, rows + offset] = False
     return mask
-
-
-def _embed_sorted(model: "torch.nn.Module", features: "dict[str, Tensor]", chunk_rows: int) -> "Tensor":
-    """Embed a column in chunks of rows of like length, each cut to its longest row; return it in the given order.
-
-    Real questions have 89 tokens on average and 400 at most: on a CPU, padding a batch to its longest row would
-    multiply the work by three.
-    """
-    import torch
-
-    attention = features["attention_mask"]
-    order = torch.argsort(attention.sum(dim=1), stable=True)
-    parts = []
-    for rows in torch.split(order, chunk_rows):
-        used = attention[rows].any(dim=0).nonzero()
-        width = int(used.max()) + 1 if len(used) else 1
-        # Only the right end is cut: the positions of left-padded models are counted from the left.
-        chunk = {
-            key: (value[rows, :width] if value.ndim > 1 else value[rows]) if isinstance(value, torch.Tensor) else value
-            for key, value in features.items()
-        }
-        parts.append(model(chunk)["sentence_embedding"])
-    inverse = torch.empty_like(order)
-    inverse[order] = torch.arange(len(order), device=order.device)
-    return torch.cat(parts)[inverse]
-
-
-def _split_weights(features: "Iterable[dict[str, Tensor]]") -> "tuple[list[dict[str, Tensor]], Tensor | None]":
-    """Take the row weights out of the query column, so that the encoder never sees them."""
-    columns = list(features)
-    if not columns or WEIGHT_KEY not in columns[0]:
-        return columns, None
-    first = {key: value for key, value in columns[0].items() if key != WEIGHT_KEY}
-    return [first, *columns[1:]], columns[0][WEIGHT_KEY]
 
 
 class Meter:
@@ -177,8 +141,10 @@ def _classes() -> dict[str, type]:
         4. Cross-entropy: the own positive must win.
 
         Inputs:
-            sentence_features: [queries, positives, negatives 1, ..., negatives n], each with `batch` rows. The query
-                column may carry the key `weight`, float32 (batch,): the rows' shares in the mean.
+            sentence_features: [queries, distinct documents], the documents with the key `place`, int64 (batch, 1 + n);
+                or [queries, positives, negatives 1, ..., negatives n], each with `batch` rows, as the library has them.
+                Loss and gradient are the same; but with dropout, the places of one document share its mask. The query
+                column may carry the key `weight`. See `retrieval.batch_columns`.
             labels: int64, (batch, 1 + n + others); see `false_negative_mask`.
 
         Args:
@@ -206,11 +172,16 @@ def _classes() -> dict[str, type]:
             self.meter = Meter()
 
         def forward(self, sentence_features: "Iterable[dict[str, Tensor]]", labels: "Tensor") -> Any:  # noqa: ANN401
-            columns, self.weights = _split_weights(sentence_features)
-            if self.chunk_rows is None:
-                return super().forward(columns, labels)
-            embeddings = [_embed_sorted(self.model, column, self.chunk_rows) for column in columns]
-            return self.compute_loss_from_embeddings(embeddings, labels)
+            batch = BatchColumns.of(sentence_features)
+            self.weights = batch.weights
+            if self.chunk_rows is not None:
+                columns = batch.evened() if self.gather_across_devices else batch.columns
+                embeddings = [embed_sorted(self.model, column, self.chunk_rows) for column in columns]
+            elif batch.places is not None:
+                embeddings = [self.model(column)["sentence_embedding"] for column in batch.columns]
+            else:
+                return super().forward(batch.columns, labels)
+            return self.compute_loss_from_embeddings(spread(embeddings, batch.places), labels)
 
         def compute_loss_from_embeddings(self, embeddings: "list[Tensor]", labels: "Tensor") -> "Tensor":
             return _masked_loss(self, embeddings, labels)
@@ -236,18 +207,20 @@ def _classes() -> dict[str, type]:
             )
             self.unique_columns = unique_columns
             self.weights: Tensor | None = None
+            self.places: Tensor | None = None
             self.meter = Meter()
 
         def forward(self, sentence_features: "Iterable[dict[str, Tensor]]", labels: "Tensor") -> Any:  # noqa: ANN401
-            columns, self.weights = _split_weights(sentence_features)
-            return super().forward(columns, labels)
+            batch = BatchColumns.of(sentence_features)
+            self.weights, self.places = batch.weights, batch.places
+            return super().forward(batch.evened() if self.gather_across_devices else batch.columns, labels)
 
         def calculate_loss(
             self, reps: "list[list[Tensor]]", labels: "Tensor | None" = None, *, with_backward: bool = False
         ) -> "Tensor":
             if labels is None:
                 raise ValueError("labels are missing: this loss needs the ids of positives and negatives")
-            loss = _masked_loss(self, [torch.cat(parts) for parts in reps], labels)
+            loss = _masked_loss(self, spread([torch.cat(parts) for parts in reps], self.places), labels)
             if with_backward:
                 loss.backward()  # type: ignore[no-untyped-call]
                 loss = loss.detach()

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.records import IntArray
-from retrieval.batches import draw_texts, epoch_batches, label_rows
-from retrieval.loss import WEIGHT_KEY
+from retrieval.batch_columns import PLACE_KEY, WEIGHT_KEY
+from retrieval.batches import distinct_documents, draw_texts, epoch_batches, label_rows
 from retrieval.mine import BankTexts, MiningRule, mine_with_model, random_negatives
 from retrieval.pairs import TrainingPair
 from retrieval.progress import Progress
+from retrieval.token_cache import TokenCache
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -50,6 +51,10 @@ class Session:
     progress: Progress = field(default_factory=Progress)
     texts: list[str] = field(default_factory=list)
     labels: IntArray = field(default_factory=lambda: np.empty((0, 0), dtype=np.int64))
+    tokens: TokenCache = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.tokens = TokenCache(self.model)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -100,18 +105,17 @@ class Session:
         self.labels = label_rows(self.pairs, progress.negatives)
 
     def collate(self, rows: Sequence[int]) -> dict[str, Any]:
-        """Tokenise one batch: a query column, its positives, and a column for each place of the negatives."""
+        """Make one batch: a query column, a column of the batch's distinct documents, and the places of these."""
         import torch
 
         # The order within a batch is free; by length, a mini-batch of the cached loss has little padding.
         rows = sorted(rows, key=lambda row: (len(self.texts[row]), row))
         labels = self.labels[rows]
-        columns = {"query": [self.texts[row] for row in rows]}
-        for place in range(1 + self.rule.per_query):
-            columns[f"document_{place}"] = [self.bank.texts[at] for at in self.bank.places(labels[:, place])]
+        documents, places = distinct_documents(labels[:, : 1 + self.rule.per_query], self.bank)
         batch: dict[str, Any] = {"label": torch.from_numpy(labels)}
-        for name, texts in columns.items():
-            batch |= {f"{name}_{key}": value for key, value in self.model.preprocess(texts, prompt="").items()}
+        for name, texts in (("query", [self.texts[row] for row in rows]), ("document", documents)):
+            batch |= {f"{name}_{key}": value for key, value in self.tokens(texts).items()}
+        batch[f"document_{PLACE_KEY}"] = torch.from_numpy(places)
         weights = [self.pairs[row].weight for row in rows]
         if set(weights) != {1.0}:
             batch[f"query_{WEIGHT_KEY}"] = torch.tensor(weights, dtype=torch.float32)

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import InputError
-from retrieval.batches import draw_texts, epoch_batches, label_rows
+from retrieval.batches import distinct_documents, draw_texts, epoch_batches, label_rows
+from retrieval.mine import BankTexts
 from retrieval.pairs import TrainingPair
 
 PAIRS = [
@@ -60,3 +61,12 @@ def test_label_rows_hold_positive_negatives_and_padded_others() -> None:
     assert rows.tolist() == [[5, 1, 2, 8, 9], [6, 3, 1, 7, -1], [4, 2, 3, -1, -1]]
     assert rows.dtype == np.int64
     assert label_rows(pairs[2:], np.empty((1, 0), dtype=np.int64)).tolist() == [[4]]
+
+
+def test_distinct_documents_by_hand() -> None:
+    bank = BankTexts.of({2: "adds", 4: "doubles", 6: "adds", 8: "squares", 9: "id"})
+    texts, places = distinct_documents(np.array([[4, 2], [6, 2], [8, 4], [4, 6]]), bank)
+    assert texts == ["adds", "adds", "doubles", "squares"]  # 2 and 6 have one text and stay two; by length, then id
+    assert places.tolist() == [[2, 0], [1, 0], [3, 2], [2, 1]]
+    assert places.dtype == np.int64
+    assert distinct_documents(np.array([[9]]), bank)[0] == ["id"]

@@ -131,6 +131,57 @@ def test_the_cached_gradient_equals_the_plain_one(tiny: Tiny, weighted: bool) ->
     assert torch.allclose(gradients(cached, model, labels, batch), expected, atol=1e-5, rtol=1e-4)
 
 
+TEXTS = [text for column in COLUMNS for text in column]
+REPEATED = torch.tensor([[1, 2, 3, -1], [2, 3, 4, -1], [1, 5, 2, 4], [6, 1, 7, -1]])
+
+
+@pytest.mark.parametrize("labels", [distinct_ids(), REPEATED], ids=["no id repeats", "ids repeat"])
+@pytest.mark.parametrize("kind", [{}, {"chunk_rows": 3}, {"mini_batch_size": 2}, {"unique_columns": True}], ids=str)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_distinct_documents_change_neither_loss_nor_gradient(
+    tiny: Tiny, labels: torch.Tensor, kind: dict[str, Any], weighted: bool
+) -> None:
+    """Without dropout: a document encoded once and put in all its places, against one column for each place."""
+    model = tiny().eval()
+    ids = labels[:, :3]
+    columns = features(model, columns=[[TEXTS[id] for id in column] for column in ids.T.tolist()])
+    distinct, places = ids.unique(return_inverse=True)
+    two = [columns[0], {**model.preprocess([TEXTS[id] for id in distinct.tolist()]), "place": places}]
+    if weighted:
+        columns[0]["weight"] = torch.tensor([1.0, 0.2, 3.0, 0.5])
+    encoded: list[int] = []
+    model[0].register_forward_hook(lambda module, given, made: encoded.append(len(given[0]["input_ids"])))
+    cls = (
+        LabelAwareCachedMultipleNegativesRankingLoss
+        if "mini_batch_size" in kind
+        else (LabelAwareMultipleNegativesRankingLoss)
+    )
+    loss = cls(model, **kind)
+    expected = loss(columns, labels)
+    kept = loss.meter.take()[1]
+    wanted = gradients(loss, model, labels, columns)
+    encoded.clear()
+    loss.meter.take()
+    assert loss(two, labels).item() == pytest.approx(expected.item(), abs=1e-6)
+    assert loss.meter.take()[1] == kept
+    assert sum(encoded) == 4 + len(distinct)
+    assert wanted.abs().max() > 1e-3
+    assert torch.allclose(gradients(loss, model, labels, two), wanted, atol=1e-5, rtol=1e-4)
+
+
+def test_with_dropout_the_places_of_a_document_share_its_mask(tiny: Tiny) -> None:
+    model = tiny().train()
+    documents = {**model.preprocess(["adds", "halves"]), "place": torch.tensor([[0, 1], [0, 1]])}
+    seen: list[torch.Tensor] = []
+    loss = LabelAwareMultipleNegativesRankingLoss(model)
+    loss.similarity_fct = lambda a, b: (seen.append(b), a @ b.T)[1]
+    loss([model.preprocess(QUERIES[:2]), documents], torch.tensor([[0, 1], [0, 1]]))
+    positives, negatives = seen[0][:2], seen[0][2:]
+    assert torch.equal(positives[0], positives[1])
+    assert torch.equal(negatives[0], negatives[1])
+    assert not torch.equal(positives[0], negatives[0])
+
+
 def test_weights_are_a_weighted_mean(tiny: Tiny) -> None:
     model = tiny().eval()
     loss = LabelAwareMultipleNegativesRankingLoss(model)

@@ -79,12 +79,7 @@ def test_a_batch_holds_texts_in_the_order_of_its_labels(tiny: Tiny) -> None:
     run = session(model)
     run.begin_epoch(0)
     batch = Collator(run)([{"row": 0}, {"row": 1}])
-    assert [name for name in batch if name.endswith("_input_ids")] == [
-        "query_input_ids",
-        "document_0_input_ids",
-        "document_1_input_ids",
-        "document_2_input_ids",
-    ]
+    assert [name for name in batch if name.endswith("_input_ids")] == ["query_input_ids", "document_input_ids"]
     # the shorter query stands first
     decode = model.tokenizer.batch_decode
     assert decode(batch["query_input_ids"], skip_special_tokens=True) == ["the sign", run.pairs[0].query_text]
@@ -92,10 +87,29 @@ def test_a_batch_holds_texts_in_the_order_of_its_labels(tiny: Tiny) -> None:
     assert labels.dtype == torch.int64
     assert labels[:, 0].tolist() == [6, 2]
     assert labels[:, 3].tolist() == [-1, 4]
+    places = batch["document_place"]
+    assert places.dtype == torch.int64
+    documents = decode(batch["document_input_ids"], skip_special_tokens=True)
     for column in range(3):
         texts = [BANK.texts[place] for place in BANK.places(np.asarray(labels[:, column]))]
-        assert decode(batch[f"document_{column}_input_ids"], skip_special_tokens=True) == texts
+        assert [documents[place] for place in places[:, column]] == texts
+    assert sorted(documents) == sorted(BANK.texts[place] for place in BANK.places(np.unique(labels[:, :3])))
     assert "query_weight" not in batch
+
+
+def test_the_trainer_finds_two_columns_and_the_places(tiny: Tiny) -> None:
+    from sentence_transformers import SentenceTransformerTrainer
+
+    run = session(tiny())
+    run.begin_epoch(0)
+    features, labels = SentenceTransformerTrainer.collect_features(None, run.collate([0, 1, 2]))
+    assert [set(column) - {"modality"} for column in features] == [
+        {"input_ids", "token_type_ids", "attention_mask"},
+        {"input_ids", "token_type_ids", "attention_mask", "place"},
+    ]
+    assert labels is not None
+    assert features[1]["place"].shape == (3, 3)
+    assert len(features[1]["input_ids"]) == len(labels[:, :3].unique()) < 9
 
 
 def test_weights_travel_only_where_they_matter(tiny: Tiny) -> None:

@@ -60,14 +60,14 @@ import training_toys
 torch.set_num_threads(1)
 for kind in sys.argv[3:]:
     model = SentenceTransformer(sys.argv[1], device="cpu")
-    changes = {"mini_batch_size": 2} if kind == "cached" else {}
+    changes = {"plain": {}, "cached": {"mini_batch_size": 2}, "chunked": {"chunk_rows": 2}}[kind]
     folder = Path(sys.argv[2]) / kind
     result = training_toys.train(
         model, folder / "model", epochs=4, batch_size=5, score=training_toys.recall_at_1, mine_every=1, **changes
     )
     torch.save((result, training_toys.weights(model)), folder / ("rank" + os.environ["RANK"]))
 """
-KINDS = ("plain", "cached")
+KINDS = ("plain", "cached", "chunked")
 
 
 @pytest.fixture(scope="module")
