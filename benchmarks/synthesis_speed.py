@@ -26,7 +26,7 @@ from typing import Any
 from listwise_inputs import SHAPES, write_model
 
 from core.artifacts import made_by
-from core.chat_writer import TokenChatWriter
+from core.chat_writer import StreamingTokenChatWriter
 from core.tables import read_misconceptions, read_questions
 from core.tokenizer import ChatPart, TransformersTokenizer, load_tokenizer
 from pipelines.cli import set_up_logging
@@ -69,7 +69,7 @@ class Bench:
 
     def __init__(self, options: argparse.Namespace, engine: Any, tokenizer: TransformersTokenizer) -> None:  # noqa: ANN401
         self.options, self.engine, self.tokenizer = options, engine, tokenizer
-        self.writer = TokenChatWriter(engine, tokenizer)
+        self.writer = StreamingTokenChatWriter(engine, tokenizer, 512)
         bank_file = next(
             options.data / name
             for name in ("misconception_mapping.csv", "misconceptions.csv")
