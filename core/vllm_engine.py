@@ -144,6 +144,7 @@ class VllmEngine:
             ValueError: Lengths differ, a prompt or a label list is empty, or a label stands twice.
         """
         check_prompts(prompts, labels)
+        self._check_idle()
         for number, (prompt, wanted) in enumerate(zip(prompts, labels, strict=True)):
             if len(prompt) >= self._limit:
                 raise ScoringError(
@@ -186,6 +187,7 @@ class VllmEngine:
         schema: Mapping[str, Any] | None = None,
     ) -> list[Generation]:
         """Return one continuation of each prompt; see `core.language_model.TextGenerator`."""
+        self._check_idle()
         faults = [prompt_fault(prompt, self._limit - max_tokens) for prompt in prompts]
         asked = _sampling(max_tokens, temperature, seed, schema)
         chosen = [prompt for prompt, fault in zip(prompts, faults, strict=True) if fault is None]
@@ -217,8 +219,6 @@ class VllmEngine:
         """
         from vllm.inputs import tokens_input
 
-        if in_flight < 1:
-            raise ValueError(f"in_flight: expected at least 1, got {in_flight}")
         self._check_idle()
         engine, room = self._llm.llm_engine, self._limit - max_tokens
         asked = _sampling(max_tokens, temperature, seed, schema)
@@ -236,7 +236,7 @@ class VllmEngine:
         made = streamed(
             engine,
             prompts,
-            in_flight=max(1, min(in_flight, most)),
+            in_flight=min(in_flight, most),
             submit=submit,
             faults=_refusals(),
             read=read,
@@ -254,7 +254,6 @@ class VllmEngine:
             raise ValueError("this engine is streaming answers: read them to the end, or close them, before asking it")
 
     def _run(self, prompts: Sequence[TokenIds], asked: Sequence[Any]) -> list[Any]:
-        self._check_idle()
         tokens = [{"prompt_token_ids": list(prompt)} for prompt in prompts]
         with self._clock():
             outputs: list[Any] = self._llm.generate(tokens, list(asked), lora_request=self._adapter, use_tqdm=False)

@@ -37,7 +37,12 @@ def streamed(
         faults: What `submit` and the engine raise for requests that cannot be answered: they come out as failed.
         read: Reads a finished output.
         clock: Times what the engine itself takes.
+
+    Raises:
+        ValueError: `in_flight` is below 1.
     """
+    if in_flight < 1:
+        raise ValueError(f"in_flight: expected at least 1, got {in_flight}")
     waiting = enumerate(prompts)
     flying: dict[str, tuple[int, TokenIds]] = {}
     ended: list[tuple[int, Generation]] = []

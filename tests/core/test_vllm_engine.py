@@ -78,7 +78,7 @@ class TestExactness:
         agree(engine.score(adapted_reference.prompts, adapted_reference.labels), adapted_reference)
         assert (engine.stats.cached_tokens > 0) is caching
         if not caching:
-            prompts = adapted_reference.prompts[:2]
+            prompts = [list(prompt) for prompt in adapted_reference.prompts[:2]]
             (one,), (two,) = engine.generate_each(prompts, in_flight=1, max_tokens=4)
             assert [one[1], two[1]] == engine.generate(prompts, max_tokens=4)
             (bare,) = engine._llm.generate({"prompt_token_ids": prompts[0]}, _sampling(4, 0.0, 0, None), use_tqdm=False)
