@@ -86,6 +86,11 @@ def test_nothing_is_asked_of_no_prompts_or_taken_before_there_is_room():
     assert told([next(coming)]) == [[(0, "0")]] and taken == [0, 1]
 
 
+def test_a_stream_without_room_is_refused():
+    with pytest.raises(ValueError, match="in_flight: expected at least 1, got 0"):
+        next(stream(Engine(), [1], in_flight=0))
+
+
 def test_a_prompt_that_is_not_taken_is_told_at_once_and_the_others_go_on():
     engine = Engine([10], [12], refuses=(11, 13))
     came = told(stream(engine, [10, 11, 12, 13], in_flight=3))
