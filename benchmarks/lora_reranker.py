@@ -8,11 +8,11 @@ from listwise_inputs import read_work
 from lora_counts import matrices_of, padded_tokens, step_operations
 from lora_timing import Timed, loading_by_hand, padded, timed_steps
 
+from core.ahead import made_ahead
 from core.device import resolve_dtype
 from core.lora import PRESETS, open_trainable
 from core.tokenizer import load_tokenizer
 from core.training_batches import training_batches
-from rerank.ahead import made_ahead
 from rerank.lm_lessons import ListLessons
 from rerank.lm_passes import micro_batches
 from rerank.lm_source import TaskSource

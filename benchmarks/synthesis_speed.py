@@ -3,8 +3,12 @@
 One engine, several actions; each appends a line of JSON to --output as it comes:
 
     SPEED="python benchmarks/synthesis_speed.py --data EEDI --tokenizer QWEN --output OUT.jsonl"
-    $SPEED plain guided     # without and with the JSON schema; each: bare vLLM, and the product at each of --batches
+    $SPEED plain guided     # without and with the JSON schema; each: bare vLLM, and the product at each of --in-flight
     $SPEED summary
+
+The product's writer is the one that its pipelines open for an engine of kind vllm: each answer comes, and is kept in
+the ledger, as it ends, and --in-flight requests (`writer.batch`; null there is 512) are kept in the engine meanwhile.
+Fewer than --prompts holds the product back where bare vLLM is not; with --max-num-seqs both work on so many at a time.
 
 Weights are random (`load_format=dummy`) and every answer runs to --output-tokens (`ignore_eos`): nothing here says
 anything about quality or acceptance. All prompts are read once before (the prefix cache is kept), so what is timed is
@@ -26,7 +30,7 @@ from typing import Any
 from listwise_inputs import SHAPES, write_model
 
 from core.artifacts import made_by
-from core.chat_writer import TokenChatWriter
+from core.chat_writer import StreamingTokenChatWriter, TokenChatWriter
 from core.tables import read_misconceptions, read_questions
 from core.tokenizer import ChatPart, TransformersTokenizer, load_tokenizer
 from pipelines.cli import set_up_logging
@@ -69,7 +73,6 @@ class Bench:
 
     def __init__(self, options: argparse.Namespace, engine: Any, tokenizer: TransformersTokenizer) -> None:  # noqa: ANN401
         self.options, self.engine, self.tokenizer = options, engine, tokenizer
-        self.writer = TokenChatWriter(engine, tokenizer)
         bank_file = next(
             options.data / name
             for name in ("misconception_mapping.csv", "misconceptions.csv")
@@ -88,7 +91,7 @@ class Bench:
             # Stand-ins with real names: the prompts are as long as with the most similar ones.
             similar={id: [ids[(place + step) % len(ids)] for step in range(1, 6)] for place, id in enumerate(ids)},
             pool=ExamplePool(questions, bank, seed=SEED),
-            prompter=QuestionPrompter(self.writer.count_tokens),
+            prompter=QuestionPrompter(TokenChatWriter(engine, tokenizer).count_tokens),
             shown=Shown(random=options.examples, same=options.examples),
             language="en",
         )
@@ -107,8 +110,8 @@ class Bench:
         ways: dict[str, Any] = {"bare": partial(self._bare, guided=guided, seeded=True)}
         if not guided:
             ways["bare-unseeded"] = partial(self._bare, guided=guided, seeded=False)
-        for batch in self.options.batches:
-            ways[f"product, batches of {batch}"] = partial(self._product, batch=batch, guided=guided)
+        for many in self.options.in_flight:
+            ways[f"product, {many} in flight"] = partial(self._product, in_flight=many, guided=guided)
         seconds: dict[str, list[float]] = {name: [] for name in ways}
         facts: dict[str, dict[str, Any]] = {}
         for repeat in range(self.options.repeats):
@@ -147,13 +150,14 @@ class Bench:
         made = self.engine._llm.generate(fed, asked, use_tqdm=False)
         return {"output_tokens": sum(len(one.outputs[0].token_ids) for one in made), "outcomes": {}}
 
-    def _product(self, *, batch: int, guided: bool, repeat: int) -> dict[str, Any]:
+    def _product(self, *, in_flight: int, guided: bool, repeat: int) -> dict[str, Any]:
         """Write a round of rows as `synthesize.py` does, from the prompts to what each row was rejected for."""
-        path = self.options.work / f"ledger-{batch}-{guided}-{repeat}.jsonl"
+        path = self.options.work / f"ledger-{in_flight}-{guided}-{repeat}.jsonl"
         path.unlink(missing_ok=True)
         sampling = Sampling(temperature=TEMPERATURE, max_tokens=self.options.output_tokens, seed=SEED, guided=guided)
         with Ledger(path) as ledger:
-            asker = Asker(self.writer, ledger, engine="vllm", model=self.options.shape, revision=None, batch=batch)
+            writer = StreamingTokenChatWriter(self.engine, self.tokenizer, in_flight)
+            asker = Asker(writer, ledger, engine="vllm", model=self.options.shape, revision=None, batch=in_flight)
             outcomes = self.rows(sampling=sampling).round(self.slots, 0, asker, (), ())
             tokens = sum(asked.output_tokens for asked in ledger)
             if len(ledger) != len(self.slots) or any(asked.error for asked in ledger):
@@ -218,6 +222,7 @@ def _engine(options: argparse.Namespace) -> EngineSettings:
         load_format="dummy",
         max_model_len=options.max_model_len,
         max_num_batched_tokens=options.batch_tokens,
+        max_num_seqs=options.max_num_seqs,
         enforce_eager=True if options.enforce_eager else None,
         gpu_memory_utilization=options.memory,
     )
@@ -228,7 +233,7 @@ def _append(options: argparse.Namespace, action: str, numbers: dict[str, Any]) -
     import vllm
 
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    keys = ("shape", "quantization", "output_tokens", "forget", "enforce_eager")
+    keys = ("shape", "quantization", "output_tokens", "forget", "enforce_eager", "max_num_seqs")
     told = {key: getattr(options, key) for key in keys if key != "output_tokens"}
     line = {"action": action, **told, **numbers, "answer_tokens": options.output_tokens}
     line |= {"gpu": gpu, "vllm": vllm.__version__, "made_by": made_by()}
@@ -251,7 +256,13 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--prompts", type=int, default=128)
     parser.add_argument("--output-tokens", type=int, default=384, help="an answer")
     parser.add_argument("--examples", type=int, default=2, help="random ones, and as many of the same misconception")
-    parser.add_argument("--batches", type=lambda text: [int(part) for part in text.split(",")], default=[128, 64])
+    parser.add_argument(
+        "--in-flight",
+        type=lambda text: [int(part) for part in text.split(",")],
+        default=[512],
+        help="the product's requests in flight, parted by commas; default: 512, as synthesize.py's own",
+    )
+    parser.add_argument("--max-num-seqs", type=int, help="vLLM's own, for the product and bare vLLM; default: vLLM's")
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--forget", action="store_true", help="empty the prefix cache before each run")
     parser.add_argument("--batch-tokens", type=int, default=8192, help="max_num_batched_tokens")
@@ -263,8 +274,10 @@ def read_options() -> argparse.Namespace:
     if "summary" in options.actions:
         return options
     if options.tiny:
-        options.shape, options.prompts, options.output_tokens, options.examples = "tiny", 6, 24, 1
-        options.batches, options.repeats, options.memory, options.max_model_len = [6, 2], 1, 0.3, 4096
+        options.shape, options.examples = "tiny", 1
+        options.prompts, options.output_tokens = min(options.prompts, 24), min(options.output_tokens, 24)
+        options.repeats, options.memory, options.max_model_len = 1, 0.3, 4096
+        options.batch_tokens = 32768  # vLLM's CPU build breaks off where a prompt with a seed is read in parts (0.32)
     missing = [name for name in ("data", "tokenizer") if getattr(options, name) is None]
     if missing:
         parser.error(f"--{' and --'.join(missing)}: expected a folder")

@@ -1,15 +1,19 @@
 """Chats in, texts out: what every pipeline that lets a language model write asks of it, whichever engine runs it.
 
-`TokenChatWriter` writes with an engine that reads token ids (transformers, vLLM in process, a vLLM server);
+`TokenChatWriter` writes with an engine that reads token ids (transformers, vLLM in process, a vLLM server),
+`StreamingTokenChatWriter` with one that gives each answer as it comes (vLLM in process);
 `core.chat_endpoint` writes through any OpenAI-compatible endpoint, which reads messages.
 """
 
+import os
 from collections.abc import Generator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from core.language_model import Generation, TextGenerator
+from core.ahead import made_ahead
+from core.language_model import Generation, StreamingGenerator, TextGenerator
 from core.tokenizer import ChatPart, Role, Tokenizer
 
 ROLES: tuple[Role, ...] = ("system", "user", "assistant")
@@ -36,6 +40,7 @@ class ChatMessage:
 
 
 Chat = Sequence[ChatMessage]
+_RENDERED_AHEAD = 64
 DECLINED = "the model refused"
 """How the error of a request begins that an endpoint says its model refused; the endpoint itself is well."""
 
@@ -77,7 +82,7 @@ class ChatWriter(Protocol):
 
 @runtime_checkable
 class StreamingChatWriter(ChatWriter, Protocol):
-    """A writer that gives each answer as soon as it is there, so that it can be kept while others are written."""
+    """A writer that gives answers as soon as they are there, so that they can be kept while others are written."""
 
     def write_each(
         self,
@@ -87,8 +92,11 @@ class StreamingChatWriter(ChatWriter, Protocol):
         temperature: float,
         seed: int,
         schema: Mapping[str, Any] | None,
-    ) -> Generator[tuple[int, Generation]]:
-        """Yield (place of the chat, its answer) as answers come; see `ChatWriter.write`. Closed, it sends no more."""
+    ) -> Generator[list[tuple[int, Generation]]]:
+        """Yield (place of the chat, its answer) of all that came together; see `ChatWriter.write`.
+
+        Closed, it sends no more.
+        """
         ...
 
 
@@ -114,7 +122,8 @@ class ConcurrentChatWriter:
         schema: Mapping[str, Any] | None,
     ) -> list[Generation]:
         """See `ChatWriter.write`."""
-        found = dict(self.write_each(chats, max_tokens=max_tokens, temperature=temperature, seed=seed, schema=schema))
+        coming = self.write_each(chats, max_tokens=max_tokens, temperature=temperature, seed=seed, schema=schema)
+        found = {place: made for together in coming for place, made in together}
         return [found[place] for place in range(len(chats))]
 
     def write_each(
@@ -125,7 +134,7 @@ class ConcurrentChatWriter:
         temperature: float,
         seed: int,
         schema: Mapping[str, Any] | None,
-    ) -> Generator[tuple[int, Generation]]:
+    ) -> Generator[list[tuple[int, Generation]]]:
         """See `StreamingChatWriter.write_each`; requests that wait are dropped where the caller stops."""
 
         def one(chat: Chat) -> Generation:
@@ -135,8 +144,10 @@ class ConcurrentChatWriter:
         with ThreadPoolExecutor(max_workers=self._concurrency) as pool:
             waiting = {pool.submit(one, chat): place for place, chat in enumerate(chats)}
             try:
-                for future in as_completed(waiting):
-                    yield waiting[future], future.result()
+                left = set(waiting)
+                while left:
+                    done, left = wait(left, return_when=FIRST_COMPLETED)
+                    yield [(waiting[future], future.result()) for future in done]
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
 
@@ -179,3 +190,51 @@ class TokenChatWriter:
     def _render(self, chat: Chat) -> list[int]:
         parts = [ChatPart(role=message.role, content=message.text) for message in chat]
         return self._tokenizer.render_chat(parts, generation_prompt=True)
+
+
+class StreamingTokenChatWriter(TokenChatWriter):
+    """A `StreamingChatWriter` over an engine that continues token ids and gives each answer as it comes.
+
+    Attributes:
+        in_flight: Requests that the engine has at a time, at most.
+
+    Args:
+        engine: Continues prompts.
+        tokenizer: The model's tokenizer.
+        in_flight: See above.
+
+    Raises:
+        ValueError: `in_flight` is below 1.
+    """
+
+    def __init__(self, engine: StreamingGenerator, tokenizer: Tokenizer, in_flight: int) -> None:
+        super().__init__(engine, tokenizer)
+        if in_flight < 1:
+            raise ValueError(f"in_flight: expected at least 1, got {in_flight}")
+        self._streaming = engine
+        self.in_flight = in_flight
+
+    def write_each(
+        self,
+        chats: Sequence[Chat],
+        *,
+        max_tokens: int,
+        temperature: float,
+        seed: int,
+        schema: Mapping[str, Any] | None,
+    ) -> Generator[list[tuple[int, Generation]]]:
+        """See `StreamingChatWriter.write_each`; chats are rendered by threads, some ahead of their turn."""
+        if not chats:
+            return
+        self._render(chats[0])  # the template's frames are made once, and not by two threads
+        with made_ahead(self._render, chats, depth=_RENDERED_AHEAD, threads=min(4, os.cpu_count() or 1)) as prompts:
+            coming = self._streaming.generate_each(
+                prompts,
+                in_flight=self.in_flight,
+                max_tokens=max_tokens,
+                temperature=temperature,
+                seed=seed,
+                schema=schema,
+            )
+            with closing(coming):
+                yield from coming

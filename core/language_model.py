@@ -1,11 +1,12 @@
 """What stage 2 asks of a language model: exact scores of some next tokens, or a text.
 
-`core/transformers_engine.py`, `core/vllm_engine.py` and `core/vllm_server.py` implement both protocols.
+`core/transformers_engine.py`, `core/vllm_engine.py` and `core/vllm_server.py` implement both; vLLM in process also
+gives each text as soon as it is there (`StreamingGenerator`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -131,6 +132,39 @@ class TextGenerator(Protocol):
             seed: Of the sampling.
             schema: A JSON schema that the text must follow; engines that cannot constrain decoding leave it to the
                 caller's strict parsing.
+        """
+        ...
+
+
+@runtime_checkable
+class StreamingGenerator(TextGenerator, Protocol):
+    """Gives each text as soon as it is there, and takes the next prompt in its place."""
+
+    def generate_each(
+        self,
+        prompts: Iterable[TokenIds],
+        *,
+        in_flight: int,
+        max_tokens: int,
+        temperature: float = 0.0,
+        seed: int = 0,
+        schema: Mapping[str, Any] | None = None,
+    ) -> Generator[list[tuple[int, Generation]]]:
+        """Yield (place of the prompt, its continuation) of the prompts that ended together, as they end.
+
+        Closed before its end, or ended by an error, it leaves nothing of itself in the engine; until then the engine
+        can be asked nothing else.
+
+        Args:
+            prompts: Token ids; each is taken when there is room for it.
+            in_flight: Prompts that are worked on or wait in the engine at most, at least 1.
+            max_tokens: See `TextGenerator.generate`, as for all that follows.
+            temperature: 0 is greedy.
+            seed: Of the sampling.
+            schema: A JSON schema.
+
+        Raises:
+            ValueError: `in_flight` is below 1, or the engine is streaming already.
         """
         ...
 

@@ -10,8 +10,8 @@ import importlib.util
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from core.language_model import (
 )
 from core.vllm_options import VllmOptions, engine_arguments, set_environment
 from core.vllm_requests import EXACT, MASKED
+from core.vllm_texts import failed, generation, prompt_fault, streamed
 
 MOST_EXACT_LABELS = 128
 """vLLM's own limit of `logprob_token_ids`."""
@@ -48,7 +49,7 @@ def vllm_fault() -> str | None:
 
 
 class VllmEngine:
-    """Implements `TokenScorer` and `TextGenerator`; made by `open`.
+    """Implements `TokenScorer` and `StreamingGenerator`; made by `open`.
 
     Args:
         llm: A `vllm.LLM`.
@@ -64,6 +65,7 @@ class VllmEngine:
         self._adapter = adapter
         self._limit = int(llm.llm_engine.model_config.max_model_len)
         self._stats = EngineStats(path=path)
+        self._streaming = False
 
     @classmethod
     def open(cls, folder: Path, options: VllmOptions | None = None, *, adapter: Path | None = None) -> "VllmEngine":
@@ -82,9 +84,11 @@ class VllmEngine:
         if fault is not None:
             raise ModelError(fault)
         on_cpu = set_environment()
-        if not on_cpu:
-            _give_back_gpu_memory()
         import torch
+
+        if not on_cpu:  # vLLM takes its share of the GPU at once, and refuses to start where stage 1's cache holds it
+            gc.collect()
+            torch.cuda.empty_cache()
         from vllm import LLM, SamplingParams
 
         path = options.labels_path
@@ -140,6 +144,7 @@ class VllmEngine:
             ValueError: Lengths differ, a prompt or a label list is empty, or a label stands twice.
         """
         check_prompts(prompts, labels)
+        self._check_idle()
         for number, (prompt, wanted) in enumerate(zip(prompts, labels, strict=True)):
             if len(prompt) >= self._limit:
                 raise ScoringError(
@@ -182,31 +187,83 @@ class VllmEngine:
         schema: Mapping[str, Any] | None = None,
     ) -> list[Generation]:
         """Return one continuation of each prompt; see `core.language_model.TextGenerator`."""
-        from vllm import SamplingParams
-        from vllm.sampling_params import StructuredOutputsParams
-
-        fits = [0 < len(prompt) <= self._limit - max_tokens for prompt in prompts]
-        guide = StructuredOutputsParams(json=dict(schema)) if schema is not None else None
-        asked = SamplingParams(max_tokens=max_tokens, temperature=temperature, seed=seed, structured_outputs=guide)
-        chosen = [prompt for prompt, fit in zip(prompts, fits, strict=True) if fit]
+        self._check_idle()
+        faults = [prompt_fault(prompt, self._limit - max_tokens) for prompt in prompts]
+        asked = _sampling(max_tokens, temperature, seed, schema)
+        chosen = [prompt for prompt, fault in zip(prompts, faults, strict=True) if fault is None]
         try:
             outputs = iter(self._run(chosen, [asked] * len(chosen)) if chosen else [])
         except _refusals() as error:  # a schema that cannot be compiled
-            return [_failed(prompt, str(error)) for prompt in prompts]
-        too_long = f"a prompt must have 1 to {self._limit - max_tokens} tokens (max_model_len - max_tokens)"
+            return [failed(prompt, str(error)) for prompt in prompts]
         return [
-            _generation(prompt, next(outputs)) if fit else _failed(prompt, too_long)
-            for prompt, fit in zip(prompts, fits, strict=True)
+            generation(prompt, next(outputs)) if fault is None else failed(prompt, fault)
+            for prompt, fault in zip(prompts, faults, strict=True)
         ]
+
+    def generate_each(
+        self,
+        prompts: Iterable[TokenIds],
+        *,
+        in_flight: int,
+        max_tokens: int,
+        temperature: float = 0.0,
+        seed: int = 0,
+        schema: Mapping[str, Any] | None = None,
+    ) -> Generator[list[tuple[int, Generation]]]:
+        """Yield continuations as they end; see `core.language_model.StreamingGenerator`.
+
+        Of the prompts in flight vLLM works on `max_num_seqs` and lets at most a quarter as many wait for their turn.
+
+        Raises:
+            ValueError: `in_flight` is below 1, or answers are being streamed already.
+        """
+        from vllm.inputs import tokens_input
+
+        self._check_idle()
+        engine, room = self._llm.llm_engine, self._limit - max_tokens
+        asked = _sampling(max_tokens, temperature, seed, schema)
+
+        def submit(name: str, prompt: TokenIds) -> None:
+            if (fault := prompt_fault(prompt, room)) is not None:
+                raise ValueError(fault)
+            engine.add_request(name, tokens_input(list(prompt)), asked, lora_request=self._adapter)
+
+        def read(prompt: TokenIds, output: Any) -> Generation:  # noqa: ANN401
+            self._count([prompt], [output])
+            return generation(prompt, output)
+
+        most = engine.vllm_config.scheduler_config.max_num_seqs * 5 // 4
+        made = streamed(
+            engine,
+            prompts,
+            in_flight=min(in_flight, most),
+            submit=submit,
+            faults=_refusals(),
+            read=read,
+            clock=self._clock,
+        )
+        self._streaming = True
+        try:
+            with closing(made):
+                yield from made
+        finally:
+            self._streaming = False
+
+    def _check_idle(self) -> None:
+        if self._streaming:
+            raise ValueError("this engine is streaming answers: read them to the end, or close them, before asking it")
 
     def _run(self, prompts: Sequence[TokenIds], asked: Sequence[Any]) -> list[Any]:
         tokens = [{"prompt_token_ids": list(prompt)} for prompt in prompts]
         with self._clock():
             outputs: list[Any] = self._llm.generate(tokens, list(asked), lora_request=self._adapter, use_tqdm=False)
+        self._count(prompts, outputs)
+        return outputs
+
+    def _count(self, prompts: Sequence[TokenIds], outputs: Sequence[Any]) -> None:
         self._stats.prompts += len(prompts)
         self._stats.prompt_tokens += sum(map(len, prompts))
         self._stats.cached_tokens += sum(output.num_cached_tokens or 0 for output in outputs)
-        return outputs
 
     @contextmanager
     def _clock(self) -> Iterator[None]:
@@ -215,32 +272,23 @@ class VllmEngine:
         self._stats.seconds += time.perf_counter() - started
 
 
-def _give_back_gpu_memory() -> None:
-    """Free what stage 1 left in torch's cache: vLLM takes its share of the GPU at once, or refuses to start."""
-    import torch
-
-    gc.collect()
-    torch.cuda.empty_cache()
-
-
 def _refusals() -> tuple[type[Exception], ...]:
-    """Return what vLLM raises for a request it does not take: ValueError, in newer versions an error of its own."""
+    """Return what vLLM raises for a request that it does not take, or that its engine died of.
+
+    ValueError and EngineDeadError; in newer versions both are errors of one kind of its own.
+    """
     from vllm import exceptions
+    from vllm.v1.engine.exceptions import EngineDeadError
 
-    return (ValueError, getattr(exceptions, "VLLMError", ValueError))
-
-
-def _generation(prompt: TokenIds, output: Any) -> Generation:  # noqa: ANN401 - vllm may not be installed
-    made = output.outputs[0]
-    if made.finish_reason not in ("stop", "length"):
-        return _failed(prompt, f"vLLM ended it with finish_reason {made.finish_reason!r}")
-    return Generation(
-        text=made.text,
-        finish_reason=made.finish_reason,
-        prompt_tokens=len(prompt),
-        output_tokens=len(made.token_ids),
-    )
+    return (ValueError, getattr(exceptions, "VLLMError", ValueError), EngineDeadError)
 
 
-def _failed(prompt: TokenIds, error: str) -> Generation:
-    return Generation(text="", finish_reason="error", prompt_tokens=len(prompt), output_tokens=0, error=error)
+def _sampling(max_tokens: int, temperature: float, seed: int, schema: Mapping[str, Any] | None) -> Any:  # noqa: ANN401
+    """Return vLLM's sampling parameters of one answer, of which nothing is told before its end."""
+    from vllm import SamplingParams
+    from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
+
+    guide = StructuredOutputsParams(json=dict(schema)) if schema is not None else None
+    asked = SamplingParams(max_tokens=max_tokens, temperature=temperature, seed=seed, structured_outputs=guide)
+    asked.output_kind = RequestOutputKind.FINAL_ONLY  # as `LLM.generate` sets it
+    return asked

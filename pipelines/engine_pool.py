@@ -2,13 +2,14 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from core.engine_process import Engine
-from core.language_model import EngineStats, Generation, LabelScores, TokenIds
+from core.language_model import EngineStats, Generation, LabelScores, StreamingGenerator, TokenIds
 from pipelines.engine_settings import EngineSettings
 from pipelines.engines import open_engine
 from rerank.score_store import ScoreStore
@@ -79,6 +80,8 @@ class EnginePool:
 class PooledEngine:
     """An engine out of a pool, opened when it is first asked; a `TokenScorer` and a `TextGenerator`.
 
+    Where it `streams`, a `StreamingGenerator` too.
+
     Attributes:
         opening_seconds: How long it was opened for, all times together, so that its work can be timed without that.
 
@@ -97,6 +100,11 @@ class PooledEngine:
     def stats(self) -> EngineStats:
         """What was done through this object, however often the engine was opened for it."""
         return self._stats
+
+    @property
+    def streams(self) -> bool:
+        """Whether the engine gives each answer as it comes: vLLM in this process, not worker processes."""
+        return self._key.settings.kind == "vllm" and self._key.settings.workers == 1
 
     @property
     def is_open(self) -> bool:
@@ -126,6 +134,34 @@ class PooledEngine:
         made = engine.generate(prompts, max_tokens=max_tokens, temperature=temperature, seed=seed, schema=schema)
         self._add(engine.stats, before)
         return made
+
+    def generate_each(
+        self,
+        prompts: Iterable[TokenIds],
+        *,
+        in_flight: int,
+        max_tokens: int,
+        temperature: float = 0.0,
+        seed: int = 0,
+        schema: Mapping[str, Any] | None = None,
+    ) -> Generator[list[tuple[int, Generation]]]:
+        """See `core.language_model.StreamingGenerator.generate_each`.
+
+        Raises:
+            ValueError: The engine gives no answer before all are there; see `streams`.
+        """
+        engine = self._opened()
+        if not isinstance(engine, StreamingGenerator):
+            raise ValueError(f"an engine of kind {self._key.settings.kind} answers all prompts of a call together")
+        before = _counts(engine.stats)
+        coming = engine.generate_each(
+            prompts, in_flight=in_flight, max_tokens=max_tokens, temperature=temperature, seed=seed, schema=schema
+        )
+        try:
+            with closing(coming):
+                yield from coming
+        finally:
+            self._add(engine.stats, before)
 
     def _opened(self) -> Engine:
         began = time.perf_counter()

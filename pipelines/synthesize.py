@@ -75,7 +75,7 @@ Written to --output:
 Reasons, counted as `check: reason`:
 {reasons}
 
-Killed at any moment, the same command goes on; at most one batch of requests is lost (of a server's: those in flight).
+Killed at any moment, the same command goes on; at most the requests in flight are lost (of transformers: one batch).
 Ask for more (a higher synthesis.at_most, a larger --limit) and all that was answered is used again. For numbers on
 folds, give only the folds' training questions as --train, or no examples: a row must not train what is measured on one
 of its parents."""

@@ -20,6 +20,8 @@ class WriterSettings(StrictModel):
     adapter: str | None = Field(None, description="A LoRA adapter's folder over it; a server has its own name for it.")
     batch: Annotated[int, Field(ge=1)] | None = Field(
         None,
-        description="transformers and vllm: requests that are asked together and then kept on disk, what a kill loses "
-        "at most; null: 8 for transformers, 512 for vllm. Servers: each answer is kept as it comes.",
+        description="What a kill loses at most. vllm: requests in flight, each answer kept on disk as it comes and the "
+        "next request sent in its place; null: 512, of which vLLM works on max_num_seqs at a time. transformers, and "
+        "vllm with workers: requests that are asked together and then kept; null: 8, with workers 512. Servers keep "
+        "each answer as it comes: see concurrency.",
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 from core.artifacts import folder_hash
 from core.chat_endpoint import EndpointChatWriter
-from core.chat_writer import ChatWriter, ConcurrentChatWriter, TokenChatWriter
+from core.chat_writer import ChatWriter, ConcurrentChatWriter, StreamingTokenChatWriter, TokenChatWriter
 from core.errors import ConfigError, InputError, ModelError, UserError, did_you_mean
 from core.http_json import HttpError, JsonClient
 from core.models import LocalModel, locate_model
@@ -38,7 +38,7 @@ class OpenWriter:
         model: The model's name.
         revision: The model's commit or content hash, and its adapter's; None where a server does not tell.
         context: Tokens that prompt and answer may have together; None where not known.
-        batch: Requests to ask together.
+        batch: Requests to ask together, or to have in flight where each answer is kept as it comes.
     """
 
     writer: ChatWriter
@@ -148,6 +148,7 @@ def open_writer(chosen: WriterSettings, settings: Settings, pool: EnginePool) ->
         ModelError: The model is not there or has no chat template, or the server does not answer.
     """
     engine = settings.engine(chosen.engine)
+    batch = chosen.batch or (512 if engine.kind == "vllm" else 8)
     if unfit := _unfit("the writer", chosen, engine):
         raise ConfigError(unfit)
     model = None if chosen.model is None else _model(chosen, engine)
@@ -164,7 +165,10 @@ def open_writer(chosen: WriterSettings, settings: Settings, pool: EnginePool) ->
     else:
         adapter = _adapter(chosen)
         key = EngineKey(settings=engine, folder=model.folder, adapter=adapter.folder if adapter else None)
-        writer = TokenChatWriter(PooledEngine(pool, key), tokenizer)
+        pooled = PooledEngine(pool, key)
+        writer = (
+            StreamingTokenChatWriter(pooled, tokenizer, batch) if pooled.streams else TokenChatWriter(pooled, tokenizer)
+        )
         name = model.name
         revision = model.revision + (f"+{adapter.revision}" if adapter else "")
     return OpenWriter(
@@ -173,7 +177,7 @@ def open_writer(chosen: WriterSettings, settings: Settings, pool: EnginePool) ->
         model=name,
         revision=revision,
         context=_context(engine, model),
-        batch=chosen.batch or (512 if engine.kind == "vllm" else 8),
+        batch=batch,
     )
 
 

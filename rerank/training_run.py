@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from tqdm import tqdm
 
+from core.ahead import made_ahead
 from core.artifacts import atomic_path
 from core.records import Misconception, Query, Ranking
 from core.training_state import TrainingState, Weights, restore_state, save_state
-from rerank.ahead import made_ahead
 from rerank.late_loss import LateLoss
 from rerank.pairs import check_candidates
 from rerank.processes import Processes

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from typing import Any
 
@@ -46,14 +47,14 @@ class Request:
     seed: int = 0
     schema: Mapping[str, Any] | None = None
 
-    @property
+    @cached_property  # asked for with each of a request's keys, and it reads the whole chat
     def prompt_hash(self) -> str:
         """SHA-256 of the messages."""
         return content_hash([[message.role, message.text] for message in self.messages])
 
 
 class Asker:
-    """Asks one model; answers are on the disk batch by batch, or one by one where the writer gives them so.
+    """Asks one model; answers are on the disk batch by batch, or as they come where the writer gives them so.
 
     A kill loses the batch under way; with a `StreamingChatWriter` the requests in flight.
 
@@ -156,11 +157,11 @@ class Asker:
                 chats, max_tokens=like.max_tokens, temperature=like.temperature, seed=like.seed, schema=like.schema
             )
             with closing(coming):  # now, not when the error's traceback goes: what waits must not be sent any more
-                for place, made in coming:
+                for together in coming:
                     now = time.perf_counter()
-                    self._keep([batch[place]], [made], now - started)
+                    self._keep([batch[place] for place, _ in together], [made for _, made in together], now - started)
                     started = now
-                    yield 1
+                    yield len(together)
             return
         found = self._writer.write(
             chats, max_tokens=like.max_tokens, temperature=like.temperature, seed=like.seed, schema=like.schema

@@ -64,7 +64,7 @@ class ExamplePool:
         draw = Random(f"{self._seed} {what}")
         # A few of thousands need no shuffle of all; twice as many, since questions repeat.
         count = len(examples) if few is None else min(len(examples), 2 * few + 100)
-        return draw.sample(list(examples), count)
+        return draw.sample(examples, count)
 
 
 def parents_of(examples: Sequence[Example]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -124,7 +124,7 @@ class Ledger:
         Raises:
             InputError: They cannot be written (a full disk); the lines written before stay.
         """
-        data = "".join(json.dumps(asdict(asked)) + "\n" for asked in batch).encode()
+        data = "".join(json.dumps(vars(asked)) + "\n" for asked in batch).encode()
         if not data:
             return
         size = self._path.stat().st_size if self._path.exists() else 0

@@ -132,7 +132,8 @@ class QuestionPrompter:
             texts = [example_text(example) for example in own]
             tail = _block(_MORE if self.shared else _EXAMPLES, texts)
             tail += _block(_SIMILAR, [f"- {entry.name}" for entry in similar], gap="\n") + task
-            if self._count(tail) <= self._room:
+            # A token is a byte at least: what is so short need not be counted, which is most of a prompt's cost.
+            if len(tail.encode()) <= self._room or self._count(tail) <= self._room:
                 break
             if own:
                 own.pop(0)

@@ -112,17 +112,17 @@ def test_the_share_of_bare_vllm_by_hand(script, tmp_path):
         {"way": way, "guided": guided, "tokens_per_second": rate, "share_of_bare": share, "outcomes": outcomes}
         for way, guided, rate, share, outcomes in (
             ("bare", False, 1000.0, 1.0, {}),
-            ("product, batches of 64", False, 960.0, 0.96, {"cut off": 3}),
+            ("product, 512 in flight", False, 960.0, 0.96, {"cut off": 3}),
             ("bare", True, 800.0, 1.0, {}),
-            ("product, batches of 64", True, 720.0, 0.9, {}),
+            ("product, 512 in flight", True, 720.0, 0.9, {}),
         )
     ]
     file = tmp_path / "lines.jsonl"
     file.write_text("\n".join(json.dumps(one) for one in lines), encoding="utf-8")
     told = script("synthesis_speed").summary(file)
-    assert "| product, batches of 64 | none | 960 | 0.960 | cut off 3 |" in told
-    assert "batches of 64, no schema: 0.960 of bare vLLM; 0.95 wanted: kept" in told
-    assert "batches of 64, guided: 0.900 of bare vLLM; 0.95 wanted: MISSED" in told
+    assert "| product, 512 in flight | none | 960 | 0.960 | cut off 3 |" in told
+    assert "512 in flight, no schema: 0.960 of bare vLLM; 0.95 wanted: kept" in told
+    assert "512 in flight, guided: 0.900 of bare vLLM; 0.95 wanted: MISSED" in told
     assert "- bare: with the schema 0.800 of the rate without it" in told
 
 

@@ -53,6 +53,14 @@ def test_any_text_comes_back(byte_tokenizer: TransformersTokenizer, text: str) -
     assert not byte_tokenizer.control_ids & set(ids)
 
 
+def test_an_instruction_is_that_of_its_own_chat(byte_tokenizer: TransformersTokenizer) -> None:
+    """The last one is kept, since a run's prompts share it; the next run's is another."""
+    seen = [byte_tokenizer.render_chat(chat(name, "x"), generation_prompt=False) for name in ("One", "Two", "", "One")]
+    texts = [byte_tokenizer.decode(ids) for ids in seen]
+    assert ["One" in text for text in texts] == [True, False, False, True] and "Two" in texts[1]
+    assert seen[0] == seen[3]
+
+
 def test_a_real_template_is_followed(any_tokenizer: TransformersTokenizer) -> None:
     ids = any_tokenizer.render_chat(chat("Be brief.", "What is 2 + 2?", "4", "And 3 + 3?"), generation_prompt=True)
     assert any_tokenizer.decode(ids) == (

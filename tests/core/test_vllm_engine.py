@@ -9,7 +9,7 @@ import torch
 from core.adapter_average import average_adapters
 from core.errors import ModelError
 from core.language_model import ScoringError
-from core.vllm_engine import VllmEngine, vllm_fault
+from core.vllm_engine import VllmEngine, _sampling, vllm_fault
 from core.vllm_options import VllmOptions
 
 needs_vllm = [pytest.mark.vllm, pytest.mark.usefixtures("needs_vllm")]
@@ -27,6 +27,13 @@ def engine(needs_vllm, environment, smollm2_folder):
     made = VllmEngine.open(smollm2_folder, VllmOptions(max_model_len=2048, enable_prefix_caching=True))
     yield made
     made.close()
+
+
+def questions(tokenizer, count):
+    from core.tokenizer import ChatPart
+
+    asked = [f"What is {number} + {number * number}?" for number in range(count)]
+    return [tokenizer.render_chat([ChatPart(role="user", content=text)], generation_prompt=True) for text in asked]
 
 
 # These first: engines on a CPU keep their memory (2 GB each) until the last one is closed, and `engine` stays open.
@@ -55,6 +62,12 @@ class TestExactnessOfOwnEngines:
         engine = VllmEngine.open(smollm2_folder, options, adapter=real_adapter)
         agree(engine.score(adapted_reference.prompts, adapted_reference.labels), adapted_reference)
         assert (engine.stats.cached_tokens > 0) is caching
+        if not caching:
+            prompts = [list(prompt) for prompt in adapted_reference.prompts[:2]]
+            (one,), (two,) = engine.generate_each(prompts, in_flight=1, max_tokens=4)
+            assert [one[1], two[1]] == engine.generate(prompts, max_tokens=4)
+            (bare,) = engine._llm.generate({"prompt_token_ids": prompts[0]}, _sampling(4, 0.0, 0, None), use_tqdm=False)
+            assert one[1].text != bare.outputs[0].text  # the adapter was asked, not the model under it
         engine.close()
 
     def test_with_the_exact_average_of_two_adapters(
@@ -143,6 +156,68 @@ class TestEngine:
         (bad,) = engine.generate([prompt], max_tokens=4, schema={"type": "no such type"})
         assert bad.finish_reason == "error"
         assert engine.generate([prompt], max_tokens=4)[0].error is None  # the engine goes on
+
+    def test_a_stream_brings_the_same_texts_one_by_one(self, engine, smollm2_tokenizer):
+        prompts = questions(smollm2_tokenizer, 6)
+        lengths = [len(prompt) for prompt in prompts]
+        whole = engine.generate(prompts, max_tokens=8)
+        before = engine.stats.prompts, engine.stats.prompt_tokens
+        core, flying = engine._llm.llm_engine, []
+        taken = (flying.append(core.get_num_unfinished_requests()) or prompt for prompt in prompts)
+        came = list(engine.generate_each(taken, in_flight=2, max_tokens=8))
+        assert len(came) > 2 and max(flying) == 1  # another is sent only where one of two places is free
+        found = {place: made for together in came for place, made in together}
+        assert [found[place] for place in range(6)] == whole
+        assert (engine.stats.prompts - before[0], engine.stats.prompt_tokens - before[1]) == (6, sum(lengths))
+
+    def test_a_stream_is_given_before_its_end_and_leaves_nothing_when_it_is_left(self, engine, smollm2_tokenizer):
+        prompts = questions(smollm2_tokenizer, 5)
+        core = engine._llm.llm_engine
+        short = engine.generate(prompts, max_tokens=1)
+        coming = engine.generate_each(prompts, in_flight=3, max_tokens=1)
+        first = next(coming)
+        assert 1 <= len(first) <= 3 and core.has_unfinished_requests()  # the next two are on their way
+        for ask in (
+            lambda: engine.generate(prompts[:1], max_tokens=1),
+            lambda: engine.score([[5]], [[7]]),
+            lambda: next(engine.generate_each(prompts, in_flight=1, max_tokens=1)),
+        ):
+            with pytest.raises(ValueError, match="streaming answers"):
+                ask()
+        coming.close()
+        assert not core.has_unfinished_requests()
+        assert engine.generate(prompts, max_tokens=1) == short
+
+    def test_an_interrupted_stream_leaves_nothing(self, engine, smollm2_tokenizer):
+        def broken():
+            yield from questions(smollm2_tokenizer, 2)
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            list(engine.generate_each(broken(), in_flight=9, max_tokens=4))
+        assert not engine._llm.llm_engine.has_unfinished_requests()
+        assert engine.generate([[5, 6]], max_tokens=1)[0].error is None
+
+    def test_what_a_stream_cannot_answer_is_a_value(self, engine, smollm2_tokenizer):
+        (prompt,) = questions(smollm2_tokenizer, 1)
+        prompts = [[], prompt, [5] * 2045]
+        whole = engine.generate(prompts, max_tokens=4)
+        came = dict(one for together in engine.generate_each(prompts, in_flight=8, max_tokens=4) for one in together)
+        assert [came[place] for place in range(3)] == whole and whole[1].error is None
+        bad = engine.generate_each([prompt] * 3, in_flight=8, max_tokens=4, schema={"type": "no such type"})
+        assert [made.finish_reason for together in bad for _, made in together] == ["error"] * 3
+        with pytest.raises(ValueError, match="in_flight: expected at least 1, got 0"):
+            next(engine.generate_each([prompt], in_flight=0, max_tokens=4))
+
+    def test_a_stream_is_guided_and_drawn_with_the_same_seed(self, engine, smollm2_tokenizer):
+        prompts = questions(smollm2_tokenizer, 3)
+        schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+        for settings in ({"temperature": 0.9, "seed": 7}, {"schema": schema}):
+            whole = engine.generate(prompts, max_tokens=6, **settings)
+            coming = engine.generate_each(prompts, in_flight=3, max_tokens=6, **settings)
+            found = dict(one for together in coming for one in together)
+            assert [found[place].text for place in range(3)] == [made.text for made in whole]
+        assert all(made.text.startswith("{") for made in whole)
 
     def test_a_second_engine_and_its_end_leave_the_first_alone(self, engine, smollm2_folder):
         prompts, labels = [[5, 6, 7], [8, 9]], [[1, 2], [3, 4]]

@@ -28,6 +28,15 @@ class Counting:
         self.stats.prompts += len(prompts)
         return [max_tokens] * len(prompts)
 
+    def generate_each(self, prompts, *, in_flight, max_tokens, temperature=0.0, seed=0, schema=None):
+        self.events.append(f"stream {in_flight} {max_tokens} {temperature} {seed} {schema}")
+        try:
+            for place, _ in enumerate(prompts):
+                self.stats.prompts += 1
+                yield [(place, max_tokens)]
+        finally:
+            self.events.append("stream closed")
+
     def close(self) -> None:
         self.events.append(f"close {self.name}")
 
@@ -88,3 +97,29 @@ def test_the_time_that_opening_took_is_kept(events: list[str]) -> None:
     assert once >= 0.05 and pool.opening_seconds == once
     pool.engine(key("b"))
     assert pool.opening_seconds >= 0.1
+
+
+def test_a_stream_opens_the_engine_counts_what_was_done_and_is_closed_with_it(events: list[str]) -> None:
+    pool = EnginePool(lambda key: Counting(key.folder.name, events))  # type: ignore[arg-type, return-value]
+    a = PooledEngine(pool, key("a"))
+    coming = a.generate_each(iter([[1]] * 5), in_flight=2, max_tokens=7, temperature=0.5, seed=3, schema={})
+    assert events == []
+    assert next(coming) == [(0, 7)] and next(coming) == [(1, 7)]  # type: ignore[comparison-overlap]
+    coming.close()
+    assert events == ["open a", "stream 2 7 0.5 3 {}", "stream closed"] and a.stats.prompts == 2
+
+
+def test_only_vllm_in_this_process_streams(events: list[str]) -> None:
+    class AtOnce:
+        stats = EngineStats()
+
+    pool = EnginePool(lambda key: AtOnce())  # type: ignore[arg-type, return-value]
+    streams = {
+        (kind, workers): PooledEngine(
+            pool, EngineKey(settings=EngineSettings(kind=kind, workers=workers), folder=Path("m"), adapter=None)
+        ).streams
+        for kind, workers in (("vllm", 1), ("vllm", 2), ("transformers", 1))
+    }
+    assert streams == {("vllm", 1): True, ("vllm", 2): False, ("transformers", 1): False}
+    with pytest.raises(ValueError, match="transformers answers all prompts of a call together"):
+        next(PooledEngine(pool, key("a")).generate_each([[1]], in_flight=1, max_tokens=1))

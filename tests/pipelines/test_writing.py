@@ -6,7 +6,7 @@ from fake_chat import FakeChat
 from fake_vllm import FakeVllm, serving
 
 from core.chat_endpoint import EndpointChatWriter
-from core.chat_writer import ChatMessage, ConcurrentChatWriter, TokenChatWriter
+from core.chat_writer import ChatMessage, ConcurrentChatWriter, StreamingTokenChatWriter, TokenChatWriter
 from core.errors import ConfigError, InputError, ModelError
 from pipelines.cli import parse_arguments, parser
 from pipelines.engine_pool import EnginePool
@@ -48,6 +48,15 @@ def test_a_shorter_context_comes_from_the_engine(tiny_lm, pool):
     made = open_writer(WriterSettings(model=str(tiny_lm), engine="mine"), table, pool)
     assert (made.context, made.batch) == (500, 512)
     assert open_writer(WriterSettings(model=str(tiny_lm), engine="mine", batch=3), table, pool).batch == 3
+
+
+def test_vllm_in_this_process_streams_and_the_others_do_not(tiny_lm, pool):
+    def writer(**engine):
+        return open_writer(WriterSettings(model=str(tiny_lm), engine="mine", batch=5), settings(**engine), pool).writer
+
+    streaming = writer(kind="vllm")
+    assert isinstance(streaming, StreamingTokenChatWriter) and streaming.in_flight == 5
+    assert type(writer(kind="vllm", workers=2)) is type(writer(kind="transformers")) is TokenChatWriter
 
 
 def test_an_endpoint_writes_without_a_model_here(pool):

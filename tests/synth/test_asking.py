@@ -182,7 +182,7 @@ def test_a_streaming_writer_loses_only_what_is_in_flight(ledger, tmp_path):
                 count += 1
                 if count == 4:
                     raise KilledError
-                yield place, self.write([chats[place]], **settings)[0]
+                yield [(place, self.write([chats[place]], **settings)[0])]
 
     requests = [request(str(n)) for n in range(6)]
     told = []
@@ -201,7 +201,8 @@ def test_a_dead_server_is_sent_no_more_while_the_error_goes_its_way(ledger, monk
     class Streaming(ScriptedWriter):
         def write_each(self, chats, **settings):
             try:
-                yield from enumerate(self.write(chats, **settings))
+                for answer in enumerate(self.write(chats, **settings)):
+                    yield [answer]
             finally:
                 closed.append(True)
 
@@ -213,9 +214,27 @@ def test_a_dead_server_is_sent_no_more_while_the_error_goes_its_way(ledger, monk
 def test_the_time_of_streamed_answers_adds_up_to_what_passed(ledger, monkeypatch):
     class Streaming(ScriptedWriter):
         def write_each(self, chats, **settings):
-            yield from enumerate(self.write(chats, **settings))
+            first, *others = enumerate(self.write(chats, **settings))
+            yield [first]
+            yield others
 
     clock = iter([10.0, 13.0, 14.0])
     monkeypatch.setattr(asking.time, "perf_counter", lambda: next(clock))
-    found = asker(Streaming(echo), ledger).ask([request("a"), request("b")])
-    assert [asked.seconds for asked in found] == [3.0, 1.0]
+    told = []
+    one = asker(Streaming(echo), ledger, progress=lambda *done: told.append(done))
+    found = one.ask([request("a"), request("b"), request("c")])
+    assert [asked.seconds for asked in found] == [3.0, 0.5, 0.5]
+    assert told == [(1, 3), (3, 3)]
+
+
+def test_answers_that_came_together_are_put_on_the_disk_together(ledger, monkeypatch):
+    class Streaming(ScriptedWriter):
+        def write_each(self, chats, **settings):
+            answers = list(enumerate(self.write(chats, **settings)))
+            yield answers[2:]
+            yield answers[:2]
+
+    syncs = []
+    monkeypatch.setattr("synth.ledger.os.fsync", lambda descriptor: syncs.append(len(ledger)))
+    asker(Streaming(echo), ledger).ask([request(str(n)) for n in range(7)])
+    assert [asked.row for asked in ledger] == ["2", "3", "4", "5", "6", "0", "1"] and syncs == [0, 5]

@@ -92,3 +92,21 @@ def test_the_schema_takes_a_good_answer_and_no_other():
     assert set(good) == set(SCHEMA["required"]) == set(SCHEMA["properties"]) and not SCHEMA["additionalProperties"]
     assert list(SCHEMA["properties"])[-3:] == ["answers", "correct", "misconception_answer"]  # after the working
     assert SCHEMA["properties"]["correct"]["enum"] == ["A", "B", "C", "D"]
+
+
+def test_tokens_are_counted_only_where_the_bytes_do_not_settle_it():
+    counted = []
+
+    def count(text):
+        counted.append(text)
+        return len(text)
+
+    parts = Parts(misconception=BANK[1], examples=(example(5),))
+    roomy = prompter(count_tokens=count, max_tokens=10**5)
+    del counted[:]  # instruction and head are counted once
+    text = roomy.build(parts).messages[1].text
+    assert counted == [] and len(text) == len(text.encode())
+    for less, examples in ((0, 1), (1, 0)):
+        tight = prompter(count_tokens=count, max_tokens=len(INSTRUCTION) + len(text) - less)
+        del counted[:]
+        assert len(tight.build(parts).examples) == examples and len(counted) == less

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from rerank.ahead import DEPTH, made_ahead
+from core.ahead import DEPTH, made_ahead
 
 
 def alive() -> list[str]:
@@ -112,6 +112,21 @@ def test_leaving_early_ends_the_thread_and_leaves_the_rest_unmade() -> None:
 def test_nothing_to_make_and_a_depth_of_nought() -> None:
     with made_ahead(str, []) as made:
         assert list(made) == []
+    with pytest.raises(ValueError, match="threads: expected at least 1; got 0"), made_ahead(str, [1], threads=0):
+        pass
     with pytest.raises(ValueError, match="at least 1; got 0"), made_ahead(str, [1], depth=0):
         pass
     assert DEPTH >= 1
+
+
+def test_several_threads_work_at_the_same_time_and_keep_the_order() -> None:
+    together = threading.Barrier(3)
+
+    def make(number: int) -> int:
+        if number < 3:
+            together.wait(5)  # passed by three at once, or by none
+        return number
+
+    with made_ahead(make, (number for number in range(9)), depth=4, threads=3) as made:
+        assert list(made) == list(range(9))
+    assert alive() == []
