@@ -59,7 +59,8 @@ def engine_arguments(options: VllmOptions, *, on_cpu: bool, masked: bool, adapte
 
     Args:
         options: What was asked for.
-        on_cpu: Whether there is no GPU: float32 and eager then, where the options leave the choice.
+        on_cpu: Whether there is no GPU: float32, eager and no prompt read in parts then, where the options leave the
+            choice (vLLM 0.32 dies there of a prompt with a seed that it reads in parts).
         masked: Whether scores are asked for by `allowed_token_ids`.
         adapter: A peft LoRA folder; its rank is read.
 
@@ -81,11 +82,19 @@ def engine_arguments(options: VllmOptions, *, on_cpu: bool, masked: bool, adapte
     for name in ("quantization", "max_model_len", "max_num_batched_tokens", "max_num_seqs", "enable_chunked_prefill"):
         if getattr(options, name) is not None:
             made[name] = getattr(options, name)
+    if on_cpu and options.enable_chunked_prefill is None and _whole_prompts_fit(options):
+        made["enable_chunked_prefill"] = False
     if masked:
         made |= {"logprobs_mode": "processed_logprobs", "max_logprobs": options.max_logprobs}
     if adapter is not None:
         made |= {"enable_lora": True, "max_loras": 1, "max_lora_rank": options.max_lora_rank or _served_rank(adapter)}
     return made
+
+
+def _whole_prompts_fit(options: VllmOptions) -> bool:
+    """Say whether a step takes the longest prompt; vLLM wants that where prompts are not read in parts."""
+    step, longest = options.max_num_batched_tokens, options.max_model_len
+    return step is None or (longest is not None and longest <= step)
 
 
 def _served_rank(adapter: Path) -> int:

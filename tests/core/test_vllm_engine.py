@@ -126,6 +126,12 @@ class TestEngine:
             engine.score([[5]], [list(range(129))])
         assert engine.score([], []) == []
 
+    def test_prompts_with_a_seed_that_fill_more_than_one_step(self, engine):
+        # vLLM 0.32 on a CPU died of such a prompt where it was read in parts.
+        prompts = [[number, *range(1000, 2990)] for number in range(5, 9)]
+        made = engine.generate(prompts, max_tokens=2, temperature=0.9, seed=3)
+        assert [one.error for one in made] == [None] * 4
+
     def test_texts(self, engine, smollm2_tokenizer):
         from core.tokenizer import ChatPart
 

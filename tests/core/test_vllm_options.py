@@ -32,6 +32,21 @@ def test_a_cpu_computes_in_float32_and_eagerly_unless_told():
     assert (made["dtype"], made["enforce_eager"]) == ("bfloat16", False)
 
 
+@pytest.mark.parametrize(
+    ("options", "chunked"),
+    [
+        (VllmOptions(), False),
+        (VllmOptions(enable_chunked_prefill=True), True),
+        (VllmOptions(max_model_len=2048, max_num_batched_tokens=2048), False),
+        (VllmOptions(max_model_len=2049, max_num_batched_tokens=2048), None),
+        (VllmOptions(max_num_batched_tokens=2048), None),
+    ],
+)
+def test_a_cpu_reads_no_prompt_in_parts_unless_told_or_where_one_could_not_be_read_at_once(options, chunked):
+    assert arguments(options, on_cpu=True).get("enable_chunked_prefill") is chunked
+    assert arguments(options).get("enable_chunked_prefill") is options.enable_chunked_prefill
+
+
 def test_the_masked_path_reports_after_the_mask():
     made = arguments(VllmOptions(max_logprobs=53), masked=True)
     assert (made["logprobs_mode"], made["max_logprobs"]) == ("processed_logprobs", 53)
