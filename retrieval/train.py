@@ -80,11 +80,11 @@ def train_retriever(
     (`retrieval.adapted`); checkpoints and the result then hold the adapter alone.
 
     Every `mine_every` epochs the model as it stands ranks the bank for every pair, and `mine_negatives` draws from
-    that. A text's tokens are read once a run, and a misconception that a step needs several times is embedded once: with
-    dropout, its places share one mask. Under `torchrun` or `accelerate launch` each process trains on its share of every step, and the documents of
-    all processes are negatives. The run keeps checkpoints in `OUTPUT_DIR.training` beside the output: killed and
-    started again with the same arguments it goes on from the last one (on a CPU with the same number of threads to
-    the same weights); started with others it begins anew. After success that folder is gone.
+    that. A text's tokens are read once a run, and a misconception that a step needs several times is embedded once:
+    with dropout, its places share one mask. Under `torchrun` or `accelerate launch` each process trains on its share of
+    every step, and the documents of all processes are negatives. The run keeps checkpoints in `OUTPUT_DIR.training`
+    beside the output: killed and started again with the same arguments it goes on from the last one (on a CPU with the
+    same number of threads to the same weights); started with others it begins anew. After success that folder is gone.
 
     Args:
         model: The encoder, on the device to train on; changed, and in the end it holds the weights that were saved.
