@@ -128,9 +128,9 @@ class TestEngine:
 
     def test_prompts_with_a_seed_that_fill_more_than_one_step(self, engine):
         # vLLM 0.32 on a CPU died of such a prompt where it was read in parts.
-        prompts = [[number, *range(1000, 2990)] for number in range(5, 9)]
+        prompts = [[number, *range(1000, 2440)] for number in range(5, 8)]
         made = engine.generate(prompts, max_tokens=2, temperature=0.9, seed=3)
-        assert [one.error for one in made] == [None] * 4
+        assert [one.error for one in made] == [None] * 3
 
     def test_texts(self, engine, smollm2_tokenizer):
         from core.tokenizer import ChatPart

@@ -1,10 +1,11 @@
 """Cross-encoders trained with made questions: dealt out to the folds, weighted, or first."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from made_questions import made_questions, with_made
 
 from core.artifacts import folder_hash, read_manifest
@@ -16,8 +17,8 @@ from pipelines.out_of_fold import out_of_fold_candidates
 from pipelines.stage_one_run import StageOneRun
 from pipelines.stages import Stages
 from pipelines.train_cross_reranker import trained_reranker
-from rerank.listwise_step import ListwiseStepper
-from rerank.training_groups import CandidateGroup, check_out_of_fold
+from rerank.listwise_step import GroupPass, ListwiseStepper
+from rerank.training_groups import check_out_of_fold
 
 SETTINGS = (
     *("reranker_training.max_length=64", "reranker_training.epochs=1", "reranker_training.folds=2"),
@@ -117,12 +118,12 @@ def test_a_killed_training_in_stages_ends_where_an_unbroken_one_does(
     trained_reranker(run, found, tmp_path / "whole", run.stages)
     plain, stage = ListwiseStepper.step, []
 
-    def dying(self: ListwiseStepper, groups: list[CandidateGroup], pairs: list[tuple[str, str]], number: int) -> float:
+    def dying(self: ListwiseStepper, passes: Sequence[GroupPass], number: int) -> torch.Tensor:
         if number == 0:
             stage.append(("first", "second")[len(stage)])
         if (stage[-1], number) == dies_at:
             raise Killed
-        return plain(self, groups, pairs, number)
+        return plain(self, passes, number)
 
     with monkeypatch.context() as patch:
         patch.setattr(ListwiseStepper, "step", dying)
