@@ -1,13 +1,14 @@
 """A reranker chosen by its SPEC: what it is, whether all it needs is there, what its scores depend on, and opened."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 from core.artifacts import require_match
 from core.errors import ConfigError, InputError, ModelError, UserError, did_you_mean
 from core.models import LocalModel, locate_model
+from core.records import Question
 from pipelines.engine_pool import EnginePool
 from pipelines.job import Job
 from pipelines.lm_reranker import (
@@ -23,6 +24,13 @@ from pipelines.lm_reranker import (
 from pipelines.reranker_settings import Kind, RerankerSettings
 from pipelines.reranker_texts import reranker_candidate_text, reranker_query_text, reranker_texts_hash
 from pipelines.settings import Settings
+from pipelines.train_boosted_reranker import (
+    boosted_texts_hash,
+    locate_boosted,
+    open_boosted,
+    own_encoder,
+    told_candidates,
+)
 from pipelines.train_stage import own_manifest
 from rerank.adaptive import SkipPolicy
 from rerank.cascade import CascadeReranker, CascadeStage
@@ -45,6 +53,8 @@ def resolve_reranker(spec: str, settings: Settings) -> RerankerSettings:
     if spec == "identity":
         return RerankerSettings(candidates=25)
     kind, colon, model = spec.partition(":")
+    if colon and model and kind == "boosted":
+        return RerankerSettings(kind="boosted", model=model, candidates=told_candidates(model))
     if colon and model and kind in KINDS and kind != "identity":
         return RerankerSettings.model_validate({"kind": kind, "model": model})
     known = ["identity", *settings.rerankers]
@@ -59,6 +69,11 @@ def parts_of(chosen: RerankerSettings, settings: Settings) -> list[RerankerSetti
     return [settings.rerankers[stage.reranker] for stage in chosen.stages] or [chosen]
 
 
+def looks_at_examples(chosen: RerankerSettings, settings: Settings) -> bool:
+    """Return whether a reranker, or a stage of a cascade, looks at labelled questions when it ranks."""
+    return any(part.kind == "boosted" for part in parts_of(chosen, settings))
+
+
 def reranker_models(chosen: RerankerSettings, settings: Settings) -> list[LocalModel]:
     """Return every model and adapter that a reranker uses.
 
@@ -69,6 +84,8 @@ def reranker_models(chosen: RerankerSettings, settings: Settings) -> list[LocalM
     for part in parts_of(chosen, settings):
         if part.reads_language_model:
             found += [locate_language_model(part, settings), locate_adapter(part)]
+        elif part.kind == "boosted":
+            found.append(locate_boosted(part))
         elif part.model:
             found.append(locate_model(part.model))
     return [model for model in found if model is not None]
@@ -83,6 +100,8 @@ def check_reranker(spec: str) -> Callable[[Settings], None]:
             try:
                 if part.reads_language_model:
                     check_language_model(spec, part, settings)
+                elif part.kind == "boosted":
+                    own_encoder(locate_boosted(part))
                 elif part.model is not None:
                     _check_is_cross_encoder(spec, locate_model(part.model).folder)
             except UserError as error:
@@ -119,6 +138,9 @@ def check_reranker_texts(job: Job, chosen: RerankerSettings) -> None:
         if part.reads_language_model:
             check_prompts(job, part)
             continue
+        if part.kind == "boosted":
+            require_match(locate_boosted(part).folder, {"texts": boosted_texts_hash(job)})
+            continue
         model = locate_model(part.model) if part.model else None
         if model is not None and own_manifest(model):
             require_match(model.folder, {"texts": reranker_texts_hash(job)})
@@ -134,6 +156,14 @@ def reranker_made_from(job: Job, chosen: RerankerSettings) -> dict[str, Any]:
             for stage in chosen.stages
         ]
         return {"kind": chosen.kind, "depth": chosen.candidates, "stages": stages}
+    if chosen.kind == "boosted":
+        revision = locate_boosted(chosen).revision
+        return {
+            "kind": chosen.kind,
+            "model_revision": revision,
+            "depth": chosen.candidates,
+            "texts": boosted_texts_hash(job),
+        }
     model = locate_model(chosen.model) if chosen.model else None
     return {
         "kind": chosen.kind,
@@ -152,6 +182,7 @@ def open_reranker(
     pool: EnginePool | None = None,
     scores: Path | None = None,
     adaptive: SkipPolicy | None = None,
+    memory: Sequence[Question] = (),
 ) -> Reranker:
     """Open a reranker; a language model's engine opens when it is first asked.
 
@@ -161,6 +192,7 @@ def open_reranker(
         pool: Holds the engine; one of its own where None.
         scores: Folder of the stored scores of language models; None stores none.
         adaptive: For a listwise reranker: leaves further orders out.
+        memory: For a boosted reranker: the labelled questions that are its examples.
 
     Raises:
         ArtifactMismatchError: The model was trained by this project with other texts than the config's.
@@ -177,12 +209,16 @@ def open_reranker(
                     last=stage.last,
                     weight=stage.weight,
                     name=stage.reranker,
-                    reranker=open_reranker(job, job.settings.rerankers[stage.reranker], pool=pool, scores=scores),
+                    reranker=open_reranker(
+                        job, job.settings.rerankers[stage.reranker], pool=pool, scores=scores, memory=memory
+                    ),
                 )
                 for stage in chosen.stages
             ]
         )
     check_reranker_texts(job, chosen)
+    if chosen.kind == "boosted":
+        return open_boosted(job, chosen, memory=memory, folder=scores)
     if chosen.reads_language_model:
         store = score_store(job, chosen, scores, pool) if scores is not None else None
         engine = pooled_engine(job, chosen, pool)

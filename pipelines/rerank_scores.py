@@ -10,14 +10,14 @@ from typing import Any
 from core.artifacts import content_hash, differing_keys, write_json, write_manifest
 from core.order_scores import OrderScores
 from core.order_scores_table import read_order_scores, write_order_scores
-from core.records import Query, Ranking
+from core.records import Query, Question, Ranking
 from pipelines.describe_stage import described_candidates
 from pipelines.engine_pool import EnginePool
-from pipelines.open_reranker import open_reranker, parts_of, reranker_made_from
+from pipelines.open_reranker import looks_at_examples, open_reranker, parts_of, reranker_made_from
 from pipelines.pace import Part, TimeShares
 from pipelines.planned_parts import opening_ahead
 from pipelines.reranker_settings import RerankerSettings
-from pipelines.scoring import Scored, ScoringFacts, gpus_of, score_queries
+from pipelines.scoring import Scored, ScoringFacts, most_gpus, score_queries
 from pipelines.stage_one_run import StageOneRun
 from pipelines.stages import StageRecord
 from pipelines.time_limit import TimeLimit
@@ -30,7 +30,6 @@ logger = logging.getLogger(__name__)
 VALIDATION = "validation_reranked"
 TEST = "reranked"
 TEACHER = "teacher_reranked"
-
 
 _PARTS: dict[str, Part] = {VALIDATION: "held-out", TEST: "test", TEACHER: "test"}
 
@@ -80,6 +79,7 @@ class RerankScores:
         self.pool = pool
         self.unfinished: dict[str, Scored] = {}
         self._told: set[str] = set()
+        self._has_examples = looks_at_examples(chosen, stage_one.job.settings)
         self._job = stage_one.job
         self._stages = stage_one.stages
         self.undescribed: dict[str, int] = {}
@@ -98,7 +98,15 @@ class RerankScores:
     @cached_property
     def reranker(self) -> Reranker:
         """The reranker, opened now; a listwise one asks all orders."""
-        return open_reranker(self._job, self.chosen, pool=self.pool, scores=self._stages.folder)
+        return self._opened(VALIDATION)
+
+    def _opened(self, name: str, adaptive: AdaptivePolicy | None = None) -> Reranker:
+        folder, memory = self._stages.folder, self._memory(name) if self._has_examples else ()
+        return open_reranker(self._job, self.chosen, pool=self.pool, scores=folder, adaptive=adaptive, memory=memory)
+
+    def _memory(self, name: str) -> tuple[Question, ...]:
+        """Return the labelled questions that a reranker may look at: for test queries the held-out ones too."""
+        return self.stage_one.questions if name == TEST else self.stage_one.plan.fit
 
     def test_candidates(self, queries: Sequence[Query]) -> list[Ranking]:
         """Return test queries' candidates; with `describe`, with what the second search found among them."""
@@ -229,14 +237,16 @@ class RerankScores:
         adaptive: AdaptivePolicy | None,
     ) -> list[Ranking]:
         self.stage_one.encoders.close()  # a language model of some size fills the GPU
-        reranker = self.reranker
-        if adaptive is not None:
-            folder = self._stages.folder
-            reranker = open_reranker(self._job, self.chosen, pool=self.pool, scores=folder, adaptive=adaptive)
+        reranker = self._opened(name, adaptive) if adaptive is not None or self._has_examples else self.reranker
         if self.time.limit.is_set and not isinstance(reranker, DeadlineReranker):
             reranker = InBatches(reranker, queries=self.chosen.batch_queries)
         scored = score_queries(
-            reranker, queries, cut, self._job.bank, deadline=self.time.pace(_PARTS[name]), gpus=self._gpus()
+            reranker,
+            queries,
+            cut,
+            self._job.bank,
+            deadline=self.time.pace(_PARTS[name]),
+            gpus=most_gpus(parts_of(self.chosen, self._job.settings), self._job.settings),
         )
         if scored.unreached:
             raise _UnfinishedError(scored)
@@ -262,15 +272,6 @@ class RerankScores:
         if facts is not None:
             facts.tell_cut(self._artifact(name))
 
-    def _gpus(self) -> int | None:
-        settings = self._job.settings
-        counts = [
-            gpus_of(settings.engine(part.engine) if part.reads_language_model else None, settings.retriever.device)
-            for part in parts_of(self.chosen, settings)
-        ]
-        known = [count for count in counts if count is not None]
-        return max(known) if len(known) == len(counts) else None
-
     @property
     def is_limited(self) -> bool:
         """Whether the run has a time limit."""
@@ -291,7 +292,8 @@ class RerankScores:
         self, name: str, queries: Sequence[Query], candidates: Sequence[Ranking], adaptive: AdaptivePolicy | None
     ) -> dict[str, Any]:
         policy = {} if adaptive is None else {"adaptive": content_hash(adaptive.to_json())}
-        return {"artifact": name, **self.made_from(queries, candidates), **policy}
+        examples = {"memory": self.stage_one.memory_hash(self._memory(name))} if self._has_examples else {}
+        return {"artifact": name, **self.made_from(queries, candidates), **policy, **examples}
 
 
 def _orders_from(made_from: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from rerank.orders import OrderKind
 from rerank.prompt_template import QUESTION_FIELDS, QuestionField
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Kind = Literal["identity", "cross-encoder", "listwise", "pointwise", "cascade"]
+Kind = Literal["identity", "boosted", "cross-encoder", "listwise", "pointwise", "cascade"]
 FusionForm = Literal["rank", "score"]
 
 MOST_LABELS = max(map(len, ALPHABETS.values()))
@@ -103,8 +103,8 @@ class RerankerSettings(StrictModel):
     kind: Kind = "identity"
     model: str | None = Field(
         None,
-        description="cross-encoder: a folder made by pipelines/train_reranker.py. listwise, pointwise: bundled:NAME, a "
-        "folder, or a hub id.",
+        description="boosted, cross-encoder: a folder made by pipelines/train_reranker.py. listwise, pointwise: "
+        "bundled:NAME, a folder, or a hub id.",
     )
     revision: str | None = Field(
         None,
@@ -180,7 +180,7 @@ class RerankerSettings(StrictModel):
 
     def _missing(self) -> list[str]:
         faults = []
-        if self.kind in ("cross-encoder", *LANGUAGE_MODELS) and not self.model:
+        if self.kind in ("boosted", "cross-encoder", *LANGUAGE_MODELS) and not self.model:
             faults.append(f"a reranker of kind '{self.kind}' needs a model")
         if self.kind == "cascade" and not self.stages:
             faults.append("a reranker of kind 'cascade' needs stages")
@@ -222,7 +222,7 @@ class RerankerSettings(StrictModel):
 
 
 _READ_BY: dict[str, tuple[Kind, ...]] = {
-    "model": ("cross-encoder", *LANGUAGE_MODELS),
+    "model": ("boosted", "cross-encoder", *LANGUAGE_MODELS),
     "revision": LANGUAGE_MODELS,
     "adapter": LANGUAGE_MODELS,
     "engine": LANGUAGE_MODELS,

@@ -11,6 +11,8 @@ from core.order_scores import OrderScores
 from core.records import Misconception, Query, Ranking
 from pipelines.engine_pool import PooledEngine
 from pipelines.engine_settings import EngineSettings
+from pipelines.reranker_settings import RerankerSettings
+from pipelines.settings import Settings
 from rerank.cascade import CascadeReranker
 from rerank.listwise import ListwiseReranker
 from rerank.pointwise import PointwiseReranker
@@ -250,3 +252,13 @@ def gpus_of(engine: EngineSettings | None, device: str = "auto") -> int | None:
     if engine is not None and engine.kind == "vllm":
         return engine.tensor_parallel_size * engine.pipeline_parallel_size * engine.workers
     return 0 if (device if engine is None else engine.device) == "cpu" else 1
+
+
+def most_gpus(parts: Sequence[RerankerSettings], settings: Settings) -> int | None:
+    """Return how many GPUs the hungriest stage of a reranker keeps busy; None where one's cannot be known."""
+    counts = [
+        gpus_of(settings.engine(part.engine) if part.reads_language_model else None, settings.retriever.device)
+        for part in parts
+    ]
+    known = [count for count in counts if count is not None]
+    return max(known) if len(known) == len(counts) else None

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from core.columns import EEDI, Columns
 from core.config import StrictModel
 from core.errors import did_you_mean
+from pipelines.boosted_settings import BoostedTrainingSettings
 from pipelines.engine_settings import EngineSettings
 from pipelines.explaining_settings import ExplainingSettings
 from pipelines.hint_settings import HintSettings, ReasonerTrainingSettings
@@ -161,6 +162,7 @@ class Settings(StrictModel):
     rerankers: dict[str, RerankerSettings] = Field(default_factory=dict)
     engines: dict[str, EngineSettings] = Field(default_factory=dict)
     reranker_training: RerankerTrainingSettings = RerankerTrainingSettings()
+    boosted_training: BoostedTrainingSettings = BoostedTrainingSettings()
     lm_training: LmTrainingSettings = LmTrainingSettings()
     hints: HintSettings = HintSettings()
     reasoner_training: ReasonerTrainingSettings = ReasonerTrainingSettings()

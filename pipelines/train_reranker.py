@@ -1,4 +1,4 @@
-"""Train a reranker on out-of-fold candidates of stage 1: a cross-encoder, or a language model."""
+"""Train a reranker on out-of-fold candidates of stage 1: boosted trees, a cross-encoder, or a language model."""
 
 import argparse
 import logging
@@ -29,18 +29,22 @@ from pipelines.stage_one_run import StageOneRun
 from pipelines.stage_two_run import StageTwoRun
 from pipelines.stages import Stages
 from pipelines.teachers import check_teacher
+from pipelines.train_boosted_reranker import KIND as BOOSTED
+from pipelines.train_boosted_reranker import feature_encoder, trained_boosted
 from pipelines.train_cross_reranker import KIND, trained_reranker
 from pipelines.train_lm_reranker import trained_language_model
+from rerank.boosted import check_installed
 from rerank.processes import is_first_process, launched_processes
 
 logger = logging.getLogger(__name__)
 
-KINDS: tuple[Kind, ...] = ("cross-encoder", "listwise", "pointwise")
+KINDS: tuple[Kind, ...] = ("cross-encoder", "boosted", "listwise", "pointwise")
 
 DESCRIPTION = """\
 Train a reranker (stage 2) and write it to --output: a cross-encoder (`[reranker_training]`), a folder for
-`--reranker cross-encoder:DIR`; or a language model that ranks by its label scores (`[lm_training]`), an adapter for a
-`[rerankers.NAME]` table, whose lines are printed at the end.
+`--reranker cross-encoder:DIR`; boosted trees (`[boosted_training]`), a folder for `--reranker boosted:DIR`, which read
+stage 1's scores, an untrained encoder and labelled examples in seconds on a CPU; or a language model that ranks by its
+label scores (`[lm_training]`), an adapter for a `[rerankers.NAME]` table, whose lines are printed at the end.
 
 Trains stage 1 first (or takes --retriever), and one more retriever a fold, so that the candidates which the reranker
 learns from were found by a model that never saw their question. Made questions (--synthetic) are trained on together
@@ -55,6 +59,9 @@ examples:
   python pipelines/train_reranker.py ... --work runs/eedi --set reranker_training.epochs=3 \\
       --set reranker_training.use_stage_one=true
   python pipelines/end_to_end.py ... --reranker cross-encoder:models/reranker
+  python pipelines/train_reranker.py --kind boosted --train train.csv --misconceptions bank.csv \\
+      --output models/boosted
+  python pipelines/end_to_end.py ... --reranker boosted:models/boosted
   python pipelines/train_reranker.py --kind listwise --train train.csv --misconceptions bank.csv \\
       --output models/listwise --set lm_training.method=qlora --set lm_training.gradient_checkpointing=true
   python pipelines/train_reranker.py --kind pointwise ... --synthetic runs/made --set synthetic.mode=first
@@ -71,7 +78,10 @@ def main(arguments: list[str] | None = None) -> None:
         "--retriever", metavar="MODEL", help="use this retriever as it is: bundled:NAME, folder or hub id"
     )
     made.add_argument(
-        "--base", metavar="MODEL", help="start from this model; default: the retriever's weights, or lm_training.base"
+        "--base",
+        metavar="MODEL",
+        help="start from this model (boosted: the features' encoder); default: the retriever's weights, or "
+        "lm_training.base",
     )
     made.add_argument("--work", type=Path, metavar="DIR", help="where stage 1 is kept (default: OUTPUT.work)")
     made.add_argument(
@@ -113,6 +123,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _trained(one: StageOneRun, found: OutOfFold, kind: Kind, output: Path, stages: Stages) -> tuple[StageTwoRun, str]:
     """Train; return the reranker over stage 1, and what to write into a config to use it."""
+    if kind == BOOSTED:
+        spec = f"{kind}:{trained_boosted(one, found, output, stages)}"
+        return StageTwoRun(one, spec), f"Use it by:\n  --reranker {spec}\n"
     if kind not in LANGUAGE_MODELS:
         return StageTwoRun(one, f"{KIND}:{trained_reranker(one, found, output, stages)}"), ""
     chosen = trained_language_model(one, found, kind, output, stages)
@@ -127,6 +140,9 @@ def _job(options: argparse.Namespace) -> tuple[Job, LocalModel | None]:
             return adjusted_for_language_model(settings, options.base)
         if options.base is None:
             return settings
+        if options.kind == BOOSTED:
+            encoder = settings.boosted_training.model_copy(update={"encoder": options.base})
+            return settings.model_copy(update={"boosted_training": encoder})
         training = settings.reranker_training.model_copy(update={"base": options.base})
         return settings.model_copy(update={"reranker_training": training})
 
@@ -136,14 +152,7 @@ def _job(options: argparse.Namespace) -> tuple[Job, LocalModel | None]:
             check_length(found[0], settings)
 
     def check_base(settings: Settings) -> None:
-        if options.kind in LANGUAGE_MODELS:
-            return check_lm_training(options.kind, settings)
-        if launched_processes() > 1:
-            raise InputError(f"--kind {KIND}: trains in one process; start it without accelerate or torchrun")
-        named = settings.reranker_training.base
-        revision = settings.reranker_training.base_revision
-        base = locate_model(named, revision=revision) if named else found[0] if found else base_model(settings)
-        check_positions(base, settings.reranker_training.max_length, "reranker_training.max_length")
+        _check_base(options.kind, settings, found)
 
     def check_work(settings: Settings) -> None:
         check_model_folder(options.output)
@@ -155,6 +164,23 @@ def _job(options: argparse.Namespace) -> tuple[Job, LocalModel | None]:
         check_teacher(job)
         check_training_lengths(job, options.kind)
     return job, found[0] if found else None
+
+
+def _check_base(kind: Kind, settings: Settings, given: list[LocalModel]) -> None:
+    """Refuse a kind whose model is not there, or that cannot train as it was launched."""
+    if kind in LANGUAGE_MODELS:
+        return check_lm_training(kind, settings)
+    if launched_processes() > 1:
+        raise InputError(f"--kind {kind}: trains in one process; start it without accelerate or torchrun")
+    if kind == BOOSTED:
+        feature_encoder(settings)
+        return check_installed()
+    training = settings.reranker_training
+    named = training.base
+    base = (
+        locate_model(named, revision=training.base_revision) if named else given[0] if given else base_model(settings)
+    )
+    return check_positions(base, training.max_length, "reranker_training.max_length")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from retrieval.latex import LATEX_VERSION, simplify_latex
 
 __all__ = [
     "QUERY_FIELDS",
+    "Latex",
     "MisconceptionTemplate",
     "QueryField",
     "QueryTemplate",

@@ -37,6 +37,7 @@ HEAVY = {
 }
 ONLY_IN = {
     "faiss": {"retrieval/index.py"},
+    "lightgbm": {"rerank/boosted.py"},
     "vllm": {"core/vllm_engine.py"},
     "polars": {f"core/{name}_table.py" for name in ("csv", "question", "bank", "hint", "ranking", "order_scores")},
 }

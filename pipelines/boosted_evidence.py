@@ -1,0 +1,201 @@
+"""What a boosted reranker looks at: an untrained encoder's view of queries and bank, and labelled examples."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from core.artifacts import content_hash, read_arrays, sweep_temporaries, write_arrays
+from core.errors import ArtifactMismatchError, InputError
+from core.models import LocalModel
+from core.records import Misconception, Query, Question, Ranking
+from eval.groups import question_groups
+from pipelines.job import Job
+from pipelines.loading import load_encoder
+from rerank.ranking_features import (
+    BankEvidence,
+    Embeddings,
+    Features,
+    QueryEvidence,
+    feature_names,
+    ranking_features,
+)
+from retrieval.text import Latex, MisconceptionTemplate, QueryTemplate, applies, misconception_text, query_text
+
+logger = logging.getLogger(__name__)
+
+HINT, QUESTION, SKILL = "hint", "question", "skill"
+NAME, EXPLANATION = "name", "explanation"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvidencePlan:
+    """Which views are compared.
+
+    Attributes:
+        pairs: (query view, bank view) whose similarity is a feature.
+        remembered: Query views that are compared with labelled examples.
+        latex: How LaTeX is written.
+    """
+
+    pairs: tuple[tuple[str, str], ...]
+    remembered: tuple[str, ...]
+    latex: Latex
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the features."""
+        return feature_names(self.pairs, self.remembered)
+
+    @property
+    def query_views(self) -> tuple[str, ...]:
+        """The query views that are needed."""
+        return tuple(dict.fromkeys([*(query for query, _ in self.pairs), *self.remembered]))
+
+    @property
+    def bank_views(self) -> tuple[str, ...]:
+        """The bank views that are needed."""
+        return tuple(dict.fromkeys(bank for _, bank in self.pairs))
+
+
+def evidence_plan(job: Job) -> EvidencePlan:
+    """Return the views that the job's files can fill: hints and explanations where they are given and in use."""
+    has_hints = job.settings.text.hint != "off" and bool(job.inputs.hints)
+    explained = job.settings.text.explanation != "off" and any(entry.explanation for entry in job.bank)
+    queries = [*([HINT] if has_hints else []), QUESTION]
+    bank = [NAME, *([EXPLANATION] if explained else [])]
+    pairs = [(query, entry) for query in queries for entry in bank]
+    return EvidencePlan(pairs=(*pairs, (SKILL, NAME)), remembered=tuple(queries), latex=job.settings.text.latex)
+
+
+class Evidence:
+    """Makes the features of queries whose candidates are known; texts are embedded once and kept.
+
+    Args:
+        job: The job.
+        encoder: A model that was fitted on no label of the job.
+        plan: Which views are compared.
+        memory: Labelled questions: the examples. A query's own question group is never looked at.
+        folder: Keeps the embeddings (`boosted-queries.safetensors`, `boosted-bank.safetensors`); None keeps none.
+    """
+
+    def __init__(
+        self, job: Job, encoder: LocalModel, plan: EvidencePlan, memory: Sequence[Question], folder: Path | None
+    ) -> None:
+        self.job = job
+        self.model = encoder
+        self.plan = plan
+        self._memory = tuple(memory)
+        self._folder = folder
+
+    def features(self, queries: Sequence[Query], candidates: Sequence[Ranking]) -> list[Features]:
+        """Return the features of every candidate of every query; see `rerank.ranking_features`.
+
+        Raises:
+            InputError: A query is none of the job's.
+        """
+        voters = self.job.queries(self._memory, labelled_only=True)
+        asked = list(dict.fromkeys(query.question for query in queries))
+        # Groups over both together: a question repeated under another id must not find its own answer.
+        numbers = question_groups([*self._memory, *asked]).tolist()
+        of_memory = dict(zip([question.id for question in self._memory], numbers, strict=False))
+        of_asked = dict(zip(asked, numbers[len(self._memory) :], strict=True))
+        return ranking_features(
+            candidates,
+            self._seen(queries, [of_asked[query.question] for query in queries]),
+            self._seen(voters, [of_memory[voter.question.id] for voter in voters]),
+            self._bank,
+            pairs=self.plan.pairs,
+            remembered=self.plan.remembered,
+        )
+
+    def _seen(self, queries: Sequence[Query], groups: Sequence[int]) -> QueryEvidence:
+        place = self._place_of_text
+        views: dict[str, Embeddings] = {}
+        for view in self.plan.query_views:
+            texts = [self._text(query, view) for query in queries]
+            unknown = [query.key for query, text in zip(queries, texts, strict=True) if text and text not in place]
+            if unknown:
+                raise InputError(f"queries {', '.join(unknown[:5])}: are none of the files' queries, so not embedded")
+            rows = np.zeros((len(texts), self._vectors.shape[1]), dtype=np.float32)
+            known = [row for row, text in enumerate(texts) if text]
+            rows[known] = self._vectors[[place[texts[row]] for row in known]]
+            views[view] = rows
+        return QueryEvidence(queries=queries, groups=np.array(groups, dtype=np.int64), views=views)
+
+    def _text(self, query: Query, view: str) -> str:
+        template = query_templates(self.plan)[view]
+        return query_text(query, template) if applies(query, template) else ""
+
+    @cached_property
+    def _texts(self) -> list[str]:
+        """Every text of the job's queries once, in order: encoded together, so that its bits never change."""
+        queries = [*self.job.queries(self.job.train, labelled_only=True), *self.job.queries(self.job.test)]
+        texts = [self._text(query, view) for view in self.plan.query_views for query in queries]
+        return list(dict.fromkeys(text for text in texts if text))
+
+    @cached_property
+    def _place_of_text(self) -> Mapping[str, int]:
+        return {text: place for place, text in enumerate(self._texts)}
+
+    @cached_property
+    def _vectors(self) -> Embeddings:
+        return self._embedded("boosted-queries", {"queries": self._texts}, queries=True)["queries"]
+
+    @cached_property
+    def _bank(self) -> BankEvidence:
+        templates = bank_templates(self.plan)
+        texts = {view: _bank_texts(self.job.bank, templates[view]) for view in self.plan.bank_views}
+        views = self._embedded("boosted-bank", texts, queries=False)
+        return BankEvidence(ids=np.array([entry.id for entry in self.job.bank], dtype=np.int64), views=views)
+
+    def _embedded(self, name: str, texts: Mapping[str, list[str]], *, queries: bool) -> dict[str, Embeddings]:
+        retriever = self.job.settings.retriever
+        made_from = {
+            "artifact": "embeddings of a boosted reranker",
+            "model_revision": self.model.revision,
+            "texts": content_hash(dict(texts)),
+            "max_length": retriever.max_length,
+            "dtype": [retriever.device, retriever.dtype],
+        }
+        path = None if self._folder is None else self._folder / f"{name}.safetensors"
+        if path is not None and path.is_file():
+            try:
+                return read_arrays(path, made_from)
+            except ArtifactMismatchError:
+                logger.info("%s: other texts or another model; embedded again", path.name)
+        encoder = load_encoder(self.job, self.model.folder, beside=True)
+        try:
+            encode: Callable[[list[str]], Embeddings] = encoder.encode_queries if queries else encoder.encode_documents
+            made = {view: encode(of_view) for view, of_view in texts.items()}
+        finally:
+            encoder.close()
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            sweep_temporaries(path.parent, [path.name])
+            write_arrays(path, made, made_from)
+        return made
+
+
+def query_templates(plan: EvidencePlan) -> Mapping[str, QueryTemplate]:
+    """Return how a query is written in each view."""
+    return {
+        HINT: QueryTemplate(fields=("hint",), latex=plan.latex),
+        QUESTION: QueryTemplate(fields=("construct", "subject", "question", "correct", "incorrect"), latex=plan.latex),
+        SKILL: QueryTemplate(fields=("construct", "subject"), latex=plan.latex),
+    }
+
+
+def bank_templates(plan: EvidencePlan) -> Mapping[str, MisconceptionTemplate]:
+    """Return how an entry is written in each view."""
+    return {
+        NAME: MisconceptionTemplate(latex=plan.latex),
+        EXPLANATION: MisconceptionTemplate(explanation=True, name=False, latex=plan.latex),
+    }
+
+
+def _bank_texts(bank: Sequence[Misconception], template: MisconceptionTemplate) -> list[str]:
+    return [misconception_text(entry, template) for entry in bank]

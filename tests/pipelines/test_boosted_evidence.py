@@ -1,0 +1,95 @@
+"""What a boosted reranker looks at, over the tiny files."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.errors import InputError
+from core.models import locate_model
+from core.records import Question, Ranking
+from pipelines import boosted_evidence
+from pipelines.boosted_evidence import Evidence, evidence_plan
+from pipelines.job import Job
+
+
+def everything(job: Job, key: str) -> Ranking:
+    return Ranking.from_scores(key, [entry.id for entry in job.bank], [float(-row) for row, _ in enumerate(job.bank)])
+
+
+def evidence_of(job: Job, model: Path, memory: tuple[Question, ...], folder: Path | None = None) -> Evidence:
+    return Evidence(job, locate_model(str(model)), evidence_plan(job), memory, folder)
+
+
+def test_the_plan_follows_the_files(tiny_job: Callable[..., Job]) -> None:
+    plain = evidence_plan(tiny_job())
+    assert plain.pairs == (("question", "name"), ("skill", "name")) and plain.remembered == ("question",)
+    explained = evidence_plan(tiny_job("text.explanation=text", explanations=True))
+    assert ("question", "explanation") in explained.pairs
+    assert ("question", "explanation") not in evidence_plan(tiny_job("text.explanation=off", explanations=True)).pairs
+    assert len(explained.columns) == len(plain.columns) + 2  # the cosine and its distance to the best
+
+
+def test_similarities_are_the_encoders_cosines(tiny_job: Callable[..., Job], tiny_model: Path) -> None:
+    from pipelines.boosted_evidence import NAME, QUESTION, bank_templates, query_templates
+    from pipelines.loading import load_encoder
+    from retrieval.text import misconception_text, query_text
+
+    job = tiny_job()
+    evidence = evidence_of(job, tiny_model, job.train)
+    queries = job.queries(job.test)[:3]
+    found = evidence.features(queries, [everything(job, query.key) for query in queries])
+    encoder = load_encoder(job, tiny_model, beside=True)
+    texts = [query_text(query, query_templates(evidence.plan)[QUESTION]) for query in queries]
+    entries = [misconception_text(entry, bank_templates(evidence.plan)[NAME]) for entry in job.bank]
+    expected = encoder.encode_queries(texts) @ encoder.encode_documents(entries).T
+    column = evidence.plan.columns.index("question to name")
+    for matrix, row in zip(found, expected, strict=True):
+        assert matrix[:, column].tolist() == pytest.approx(row.tolist(), abs=1e-5)
+
+
+def test_a_question_never_finds_its_own_answer(tiny_job: Callable[..., Job], tiny_model: Path) -> None:
+    job = tiny_job()
+    query = next(q for q in job.queries(job.train, labelled_only=True) if q.labels)
+    alone = tuple(question for question in job.train if question.id == query.question.id)
+    rest = tuple(question for question in job.train if question.id != query.question.id)
+    column = evidence_plan(job).columns.index("examples")
+
+    def examples(memory: tuple[Question, ...]) -> list[float]:
+        (found,) = evidence_of(job, tiny_model, memory).features([query], [everything(job, query.key)])
+        return found[:, column].tolist()
+
+    assert sum(examples(alone)) == 0
+    assert examples(job.train) == examples(rest) and sum(examples(rest)) > 0
+
+
+def test_texts_are_embedded_once_and_kept(
+    tiny_job: Callable[..., Job], tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = tiny_job()
+    queries = job.queries(job.test)[:2]
+    given = [everything(job, query.key) for query in queries]
+    first = evidence_of(job, tiny_model, job.train, tmp_path).features(queries, given)
+    assert {path.name for path in tmp_path.glob("*.safetensors")} == {
+        "boosted-bank.safetensors",
+        "boosted-queries.safetensors",
+    }
+    opened: list[str] = []
+    plain = boosted_evidence.load_encoder
+    monkeypatch.setattr(boosted_evidence, "load_encoder", lambda *a, **k: opened.append("opened") or plain(*a, **k))
+    again = evidence_of(job, tiny_model, job.train, tmp_path).features(queries, given)
+    assert opened == []
+    assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip(first, again, strict=True))
+    other = tiny_job("text.latex=keep")  # other texts: embedded again
+    evidence_of(other, tiny_model, other.train, tmp_path).features(other.queries(other.test)[:1], given[:1])
+    assert opened
+
+
+def test_a_query_of_other_files_is_named(tiny_job: Callable[..., Job], tiny_model: Path) -> None:
+    job = tiny_job()
+    query = job.queries(job.test)[0]
+    stranger = Question(id=987654, text="Never seen?", answers=query.question.answers, correct=query.question.correct)
+    strange = job.queries([stranger])[0]
+    with pytest.raises(InputError, match=r"987654_. ?.*none of the files' queries"):
+        evidence_of(job, tiny_model, job.train).features([strange], [everything(job, strange.key)])
