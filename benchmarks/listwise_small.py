@@ -1,7 +1,8 @@
 """Small rerankers over the best stage 1, five folds: weights and epochs are fitted inside each fold's training part.
 
-As `rerank_folds.py` does it, for cross-encoders, pointwise and listwise language models, and the mean of several. A
-fold is a process, several share a GPU; every finished variant of a fold is a file, and what is there is not done again:
+As `rerank_folds.py` does it, for boosted trees, cross-encoders, pointwise and listwise language models, and the mean of
+several. A fold is a process, several share a GPU; every finished variant of a fold is a file, and what is there is not
+done again:
 
     python benchmarks/listwise_small.py DATA --work 'runs/fold{fold}' --output OUT --only-fold 0 --out-of-fold 0   # … 2
     python benchmarks/listwise_small.py DATA --work 'runs/fold{fold}' --output OUT --only-fold 0 --variants a,b
@@ -35,6 +36,7 @@ from pipelines.stage_one_run import StageOneRun
 from pipelines.stage_two import apply_stage_two, fit_stage_two
 from pipelines.stage_two_run import StageTwoRun
 from pipelines.stages import Stages
+from pipelines.train_boosted_reranker import told_candidates, trained_boosted
 from pipelines.train_cross_reranker import trained_reranker
 from pipelines.train_lm_reranker import trained_language_model
 from pipelines.train_stage import trained_retriever
@@ -122,6 +124,9 @@ class Fold:
         if variant["kind"] == "cross-encoder":
             folder = trained_reranker(of_variant, self._found, target, self.one.stages)
             table = {"kind": "cross-encoder", "model": str(folder)}
+        elif variant["kind"] == "boosted":
+            folder = trained_boosted(of_variant, self._found, target, self.one.stages)
+            table = {"kind": "boosted", "model": str(folder), "candidates": told_candidates(str(folder))}
         else:
             trained = trained_language_model(of_variant, self._found, variant["kind"], target, self.one.stages)
             table = trained.model_dump()
