@@ -62,7 +62,7 @@ def test_a_language_model_is_a_spec(kind: str) -> None:
 
 
 def test_a_cascade_is_a_table_only() -> None:
-    with pytest.raises(ConfigError, match="KIND one of identity, cross-encoder, listwise, pointwise"):
+    with pytest.raises(ConfigError, match="KIND one of identity, boosted, cross-encoder, listwise, pointwise"):
         resolve_reranker("cascade:models/x", Settings())
 
 

@@ -301,3 +301,27 @@ def test_a_killed_training_goes_on_to_the_same_weights(
 def test_a_plan_holds_out_what_the_reranker_is_measured_on(zero_shot: Callable[..., StageOneRun]) -> None:
     plan: Plan = zero_shot().plan
     assert set(fingerprints(plan.fit)).isdisjoint(fingerprints(plan.validation))
+
+
+def test_boosted_trees_from_files_to_a_submission(
+    run_pipeline: Invoke, tiny_files: Any, tiny_config: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    data = ("--train", tiny_files.train, "--misconceptions", tiny_files.misconceptions, "--config", tiny_config)
+    sets = ("retriever.model=" + str(tiny_model), "candidates=285", "boosted_training.candidates=200")
+    more = ("boosted_training.rounds=10", "boosted_training.min_rows=5", "bootstrap=100")
+    common = [*data, "--retriever", tiny_model, *(option for one in (*sets, *more) for option in ("--set", one))]
+    trained = run_pipeline("train_reranker", *common, "--kind", "boosted", "--output", tmp_path / "boosted")
+    assert trained.returncode == 0, trained.stderr
+    assert f"Use it by:\n  --reranker boosted:{tmp_path / 'boosted'}" in trained.stdout
+    assert "reranker alone" in trained.stdout and "most of the gain" in trained.stderr + trained.stdout
+    spec = f"boosted:{tmp_path / 'boosted'}"
+    end = ("end_to_end", *common, "--test", tiny_files.test, "--output", tmp_path / "run", "--reranker", spec)
+    first = run_pipeline(*end)
+    assert first.returncode == 0, first.stderr
+    submission = (tmp_path / "run" / "submission.csv").read_bytes()
+    for path in (tmp_path / "run").glob("*boosted*.parquet*"):
+        path.unlink()  # scored again: the same bytes
+    assert run_pipeline(*end).returncode == 0
+    assert (tmp_path / "run" / "submission.csv").read_bytes() == submission
+    gone = run_pipeline(*end[:-1], f"boosted:{tmp_path / 'none'}")
+    assert gone.returncode == 2 and "no such folder" in gone.stderr
