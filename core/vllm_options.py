@@ -37,7 +37,8 @@ class VllmOptions:
     Attributes:
         quantization: None: as the checkpoint's config says, with the fastest kernel for it.
         kv_cache_memory_bytes: Bytes of a GPU for keys and values. None: what vLLM measures that is left of its share,
-            for which no other process may take or free memory of that GPU while it starts.
+            for which no other process may take or free memory of that GPU while it starts. On a CPU the variable
+            VLLM_CPU_KVCACHE_SPACE goes first (GiB; 1 unless set).
         enforce_eager: None: True on a CPU, else False.
         max_lora_rank: None: the adapter's own.
         max_logprobs: Most labels of a prompt on the path `allowed_token_ids`.

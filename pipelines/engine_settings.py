@@ -44,7 +44,8 @@ class EngineSettings(StrictModel):
     kv_cache_memory_bytes: Count | None = Field(
         None,
         description="vLLM: bytes of a GPU for keys and values; null: what vLLM measures that is left of its share. Set "
-        "it where other processes take or free memory of that GPU while vLLM starts, which spoils the measurement.",
+        "it where other processes take or free memory of that GPU while vLLM starts, which spoils the measurement. Of "
+        "no effect on a CPU, where the variable VLLM_CPU_KVCACHE_SPACE says it in GiB (1 unless set).",
     )
     max_model_len: Count | None = Field(None, description="vLLM: longest prompt; null: as the model says.")
     max_num_batched_tokens: Count | None = Field(None, description="vLLM: tokens a step; null: vLLM's own choice.")
