@@ -4,15 +4,18 @@
 
 Needs a GPU, or a CPU with AVX512 (vLLM's CPU build has 4-bit kernels for that only). Each folder, in a process of its
 own: real listwise prompts are scored by vLLM and, through the dequantised weights in float32, by transformers; the
-labels' log-probabilities are compared. One JSON line a folder, which also tells what the 16-bit type alone moves; the
-exit status is 1 where a difference is above --most. Kernels that round activations to 8 bits too (FP8) round other ones
-up and down than any imitation does: for these the line tells what that rounding alone moves (`activations_alone`), and
-the mean difference to plain weights may be twice that.
+labels' log-probabilities are compared. One JSON line a folder, which also tells what the 16-bit type alone moves; a
+folder that fails or is cut off gets a line too, with the errors that its messages name (all are in
+OUT.NUMBER-FOLDER.log). The exit status is 1 then, and where a difference is above --most. vLLM is told how many bytes
+it has for keys and values and measures nothing, so that others may use the GPU meanwhile.
+
+Kernels that round activations to 8 bits too (FP8) round other ones up and down than any imitation does: for these the
+line tells what that rounding alone moves (`activations_alone`), and the mean difference to plain weights may be twice
+that.
 """
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -21,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from child_processes import Child, end_with_sigterm, run_children, what_happened
 
 from core.artifacts import made_by, package_version, read_manifest
 from core.device import resolve_device
@@ -52,27 +56,68 @@ def main() -> None:
         default="float16",
         help="vLLM's: float16 keeps 3 bits more than bfloat16",
     )
-    made.add_argument("--memory", type=float, default=0.9, help="gpu_memory_utilization (default: %(default)s)")
+    made.add_argument(
+        "--cache-gib", type=float, default=2.0, help="vLLM's room for keys and values (default: %(default)s)"
+    )
+    made.add_argument(
+        "--memory", type=float, default=0.06, help="share of the GPU that vLLM must find free (default: %(default)s)"
+    )
+    made.add_argument("--limit", type=float, default=600, help="seconds a folder may take (default: %(default)s)")
+    made.add_argument("--at-a-time", type=int, default=1, help="folders side by side (default: %(default)s)")
     made.add_argument("--enforce-eager", action="store_true", help="vLLM without CUDA graphs: starts sooner")
     made.add_argument("--most", type=float, default=2e-2, help="largest difference, nat (default: %(default)s)")
-    made.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    made.add_argument("--child", type=int, help=argparse.SUPPRESS)
     options = made.parse_args()
-    if options.child:
-        line = compared(options, options.folders[0])
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        with options.output.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(line, sort_keys=True) + "\n")
-        sys.stdout.write(json.dumps(line) + "\n")
-        sys.exit(0 if line["passed"] else 1)
-    states = [_in_a_process(options, folder) for folder in options.folders]
-    sys.exit(1 if any(states) else 0)
+    if options.child is not None:
+        line = compared(options, options.folders[options.child])
+        _beside(options, options.child, "line").write_text(json.dumps(line))
+        return
+    if faults := faults_of(options):
+        made.error("; ".join(faults))
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    end_with_sigterm()
+    children = []
+    for number in range(len(options.folders)):
+        _beside(options, number, "line").unlink(missing_ok=True)
+        command = [sys.executable, __file__, *sys.argv[1:], "--child", str(number)]
+        children.append(Child(name=str(number), command=command, log=_beside(options, number, "log")))
+    ended = run_children(children, limit=options.limit, at_a_time=options.at_a_time)
+    passed = [_told(options, child, why, seconds) for child, why, seconds in ended]
+    sys.exit(0 if all(passed) else 1)
 
 
-def _in_a_process(options: argparse.Namespace, folder: Path) -> int:
-    named = ["data", "output", "queries", "candidates", "dtype", "memory", "most"]
-    given = [part for name in named for part in (f"--{name}", str(getattr(options, name)))]
-    given += ["--enforce-eager"] if options.enforce_eager else []
-    return subprocess.run([sys.executable, __file__, str(folder), "--child", *given], check=False).returncode
+def faults_of(options: argparse.Namespace) -> list[str]:
+    """Return what speaks against a start, before any cost."""
+    faults = [f"{folder} is no folder" for folder in options.folders if not folder.is_dir()]
+    named = [options.data / name for name in ("train.csv", "misconception_mapping.csv")]
+    faults += [f"{path} is not there" for path in named if not path.is_file()]
+    if min(options.queries, options.candidates, options.at_a_time) < 1 or options.cache_gib <= 0:
+        faults.append("--queries, --candidates and --at-a-time are at least 1, --cache-gib is above 0")
+    return faults
+
+
+def _beside(options: argparse.Namespace, number: int, what: str) -> Path:
+    """Return a folder's own file beside the output; two folders may have one name."""
+    name = f"{options.output.name}.{number}-{options.folders[number].resolve().name}.{what}"
+    return Path(options.output.with_name(name))
+
+
+def _told(options: argparse.Namespace, child: Child, why: str, seconds: float) -> bool:
+    """Append a folder's line, or what its messages say where it left none; return whether it passed."""
+    number = int(child.name)
+    own = _beside(options, number, "line")
+    if own.is_file():
+        line = json.loads(own.read_text(encoding="utf-8"))
+        own.unlink()
+    else:
+        folder = options.folders[number].resolve().name
+        line = {"folder": folder, "passed": False, "error": why, "messages": what_happened(child.log)}
+    text = json.dumps({**line, "wall_seconds": round(seconds, 1)}, sort_keys=True) + "\n"
+    with options.output.open("a", encoding="utf-8") as stream:
+        stream.write(text)
+    sys.stdout.write(text)
+    sys.stdout.flush()
+    return bool(line["passed"])
 
 
 def compared(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
@@ -103,6 +148,7 @@ def compared(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             enable_prefix_caching=False,
             max_model_len=longest,
             gpu_memory_utilization=options.memory,
+            kv_cache_memory_bytes=int(options.cache_gib * 2**30),
             enforce_eager=True if options.enforce_eager else None,
         ),
     )

@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
 from quantised_vllm import differences
 from vllm_check_setting import LONGEST, Setting, by_transformers, scored
 from vllm_serving import vllm_serving
@@ -23,7 +22,6 @@ from core.errors import ModelError
 from core.language_model import TokenIds
 from core.transformers_engine import TransformersEngine
 from core.vllm_engine import VllmEngine
-from core.vllm_options import VllmOptions
 from core.vllm_requests import MASKED
 from core.vllm_server import VllmServer
 from core.vllm_workers import WorkerPool
@@ -80,20 +78,14 @@ def _open_workers(setting: Setting, count: int) -> Engine:
         enforce_eager=True,
         max_model_len=LONGEST,
         gpu_memory_utilization=setting.memory,
+        kv_cache_memory_bytes=setting.cache_bytes,
         enable_prefix_caching=False,
         worker_timeout_seconds=setting.seconds,
     )
     if not _shares(count):
         return open_engine(table, setting.model.folder)
-    lock = Path(tempfile.gettempdir()) / "vllm_checks.lock"
-    opened = partial(opened_in_turn, setting.model.folder, vllm_options(table), lock)
+    opened = partial(VllmEngine.open, setting.model.folder, vllm_options(table))
     return WorkerPool(opened, [{} for _ in range(count)], timeout_seconds=setting.seconds)
-
-
-def opened_in_turn(folder: Path, options: VllmOptions, lock: Path) -> VllmEngine:
-    """Open an engine while no other worker opens one: vLLM measures the free memory of its GPU, and both share one."""
-    with FileLock(str(lock)):
-        return VllmEngine.open(folder, options)
 
 
 def _shares(count: int) -> bool:
@@ -128,7 +120,12 @@ def check_server(setting: Setting) -> dict[str, Any]:
 
     with tempfile.TemporaryDirectory() as holder:
         serving = partial(
-            vllm_serving, setting.model.folder, dtype=setting.dtype, memory=setting.memory, seconds=setting.seconds
+            vllm_serving,
+            setting.model.folder,
+            dtype=setting.dtype,
+            memory=setting.memory,
+            cache_bytes=setting.cache_bytes,
+            seconds=setting.seconds,
         )
         with serving(Path(holder) / "plain.log") as url:
             plain, refusal = None, _refused(url)

@@ -36,7 +36,8 @@ class Setting:
         adapter_dtype: vLLM's under an adapter: its GPU kernels for LoRA take 16 bits only.
         most: Largest difference of a label's log-probability, nat, in `dtype`.
         most_16bit: The same where vLLM computes in 16 bits; twice what that type alone moves is allowed too.
-        memory: vLLM's share of a GPU.
+        memory: The share of a GPU that an engine must find free.
+        cache_bytes: What an engine takes for keys and values: other processes may use the GPU, so nothing is measured.
         answers: Texts that are asked for under a schema.
         seconds: How long a server or a worker may take to start.
     """
@@ -53,6 +54,7 @@ class Setting:
     most: float
     most_16bit: float
     memory: float
+    cache_bytes: int
     answers: int
     seconds: float
 
@@ -64,7 +66,8 @@ class Setting:
     def options(self, **changes: Any) -> VllmOptions:  # noqa: ANN401 - the fields of VllmOptions
         """Return vLLM's options."""
         made: dict[str, Any] = {"dtype": self.dtype, "enforce_eager": True, "max_model_len": LONGEST}
-        return VllmOptions(**{**made, "gpu_memory_utilization": self.memory, **changes})
+        made |= {"gpu_memory_utilization": self.memory, "kv_cache_memory_bytes": self.cache_bytes}
+        return VllmOptions(**{**made, **changes})
 
     def queries(self, count: int) -> list[Query]:
         """Return real queries, evenly spread."""

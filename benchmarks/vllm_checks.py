@@ -3,7 +3,9 @@
     python benchmarks/vllm_checks.py --data ../shared/data/eedi --lm bundled:SmolLM2-135M-Instruct --output OUT.jsonl
 
 Each check runs in a process of its own under a time limit and appends one JSON line as it ends; a check that fails or
-is cut off gets a line too, and the exit status is then 1. Its messages are in OUT.CHECK.log.
+is cut off gets a line too, with the errors that its messages name, and the exit status is then 1. Its messages are in
+OUT.CHECK.log. Other processes may use the same GPU: vLLM is told how many bytes it has for keys and values, and
+measures nothing (but the speed of workers then says nothing either).
 
     workers   two processes with an engine each (a GPU each where two are seen, else one shared): scores and queries/s
     server    vLLM's own HTTP server, plain and with the flags that the refusal names: which path, which scores
@@ -15,15 +17,14 @@ On a CPU `--prompts 8` is a rehearsal. In float32 on a GPU vLLM's Triton kernels
 """
 
 import argparse
-import contextlib
 import json
 import os
-import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
+
+from child_processes import Child, end_with_sigterm, run_children, what_happened
 
 CHECKS = ("workers", "server", "adapters", "generate")
 
@@ -48,9 +49,15 @@ def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
     made.add_argument("--most", type=float, default=2e-3, help="largest difference, nat (default: %(default)s)")
     made.add_argument("--most-16bit", type=float, default=2e-2, help="where vLLM has 16 bits (default: %(default)s)")
     made.add_argument("--tf32", action="store_true", help="leave Triton its default for float32")
-    made.add_argument("--memory", type=float, default=0.3, help="vLLM's share of a GPU (default: %(default)s)")
+    made.add_argument(
+        "--cache-gib", type=float, default=2.0, help="vLLM's room for keys and values, an engine (default: %(default)s)"
+    )
+    made.add_argument(
+        "--memory", type=float, default=0.06, help="share of a GPU that an engine must find free (default: %(default)s)"
+    )
     made.add_argument("--answers", type=int, default=16, help="texts under a schema (default: %(default)s)")
-    made.add_argument("--limit", type=float, default=280, help="seconds a check may take (default: %(default)s)")
+    made.add_argument("--limit", type=float, default=420, help="seconds a check may take (default: %(default)s)")
+    made.add_argument("--at-a-time", type=int, default=1, help="checks side by side (default: %(default)s)")
     made.add_argument("--child", choices=CHECKS, help=argparse.SUPPRESS)
     options = made.parse_args(arguments)
     if unknown := [name for name in options.checks if name not in CHECKS]:
@@ -60,6 +67,8 @@ def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
         made.error(f"--data {options.data}: {' and '.join(missing)} not there")
     if min(options.prompts, options.candidates, options.repeats, options.workers, options.answers) < 1:
         made.error("--prompts, --candidates, --repeats, --workers and --answers are at least 1")
+    if options.at_a_time < 1 or options.cache_gib <= 0:
+        made.error("--at-a-time is at least 1, --cache-gib above 0")
     return options
 
 
@@ -69,39 +78,31 @@ def main() -> None:
         _own_line(options.output, options.child).write_text(json.dumps(checked(options, options.child)))
         return
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a check's processes end with this one
-    passed = [_in_a_process(options, name) for name in options.checks or CHECKS]
-    sys.exit(0 if all(passed) else 1)
-
-
-def _in_a_process(options: argparse.Namespace, name: str) -> bool:
-    """Run a check as the leader of a process group, all of which ends with it; return whether it passed."""
-    log, own = options.output.with_name(f"{options.output.name}.{name}.log"), _own_line(options.output, name)
-    own.unlink(missing_ok=True)
-    began = time.perf_counter()
+    end_with_sigterm()
     environment = dict(os.environ)
     if not options.tf32:
         environment["TRITON_F32_DEFAULT"] = "ieee"
-    why = f"cut off after {options.limit:g} seconds"
-    with log.open("w", encoding="utf-8") as told:
+    children = []
+    for name in options.checks or CHECKS:
+        _own_line(options.output, name).unlink(missing_ok=True)
         command = [sys.executable, __file__, *sys.argv[1:], "--child", name]
-        process = subprocess.Popen(command, stdout=told, stderr=told, env=environment, process_group=0)
-        try:
-            why = f"exit status {process.wait(options.limit)}"
-        except subprocess.TimeoutExpired:
-            pass
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        log = options.output.with_name(f"{options.output.name}.{name}.log")
+        children.append(Child(name=name, command=command, log=log))
+    ended = run_children(children, limit=options.limit, at_a_time=options.at_a_time, environment=environment)
+    passed = [_told(options.output, child, why, seconds) for child, why, seconds in ended]
+    sys.exit(0 if all(passed) else 1)
+
+
+def _told(output: Path, child: Child, why: str, seconds: float) -> bool:
+    """Append a check's line, or what its messages say where it left none; return whether it passed."""
+    own = _own_line(output, child.name)
     if own.is_file():
         line = json.loads(own.read_text(encoding="utf-8"))
         own.unlink()
     else:
-        end = log.read_text(encoding="utf-8", errors="replace")[-4000:]
-        line = {"check": name, "passed": False, "error": why, "messages": end}
-    line["wall_seconds"] = round(time.perf_counter() - began, 1)
-    with options.output.open("a", encoding="utf-8") as stream:
+        line = {"check": child.name, "passed": False, "error": why, "messages": what_happened(child.log)}
+    line["wall_seconds"] = round(seconds, 1)
+    with output.open("a", encoding="utf-8") as stream:
         stream.write(json.dumps(line, sort_keys=True) + "\n")
     sys.stdout.write(json.dumps(line, sort_keys=True) + "\n")
     sys.stdout.flush()
@@ -137,8 +138,9 @@ def checked(options: argparse.Namespace, name: str) -> dict[str, Any]:
         most=options.most,
         most_16bit=options.most_16bit,
         memory=options.memory,
+        cache_bytes=int(options.cache_gib * 2**30),
         answers=options.answers,
-        seconds=options.limit / 2,
+        seconds=options.limit * 0.4,
     )
     began = time.perf_counter()
     found = {"workers": scores.check_workers, "server": scores.check_server, "adapters": scores.check_adapters}

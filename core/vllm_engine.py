@@ -25,7 +25,7 @@ from core.language_model import (
     check_prompts,
     label_scores,
 )
-from core.vllm_options import VllmOptions, engine_arguments, set_environment
+from core.vllm_options import VllmOptions, engine_arguments, set_environment, start_fault
 from core.vllm_requests import EXACT, MASKED
 from core.vllm_texts import failed, generation, prompt_fault, streamed
 
@@ -101,7 +101,7 @@ class VllmEngine:
         try:
             llm = LLM(model=str(folder), **arguments)
         except faults as error:
-            raise ModelError(f"{folder}: vLLM could not start ({error}). Its options were {arguments}") from error
+            raise ModelError(start_fault(folder, error, arguments)) from error
         finally:
             # On a CPU vLLM makes this a function that does nothing, for the whole process; other models need it.
             torch.set_num_threads = set_threads

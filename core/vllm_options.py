@@ -19,6 +19,14 @@ _ON_A_CPU = {
 # Forking after CUDA was touched (stage 1 does) breaks; vLLM's own test for it comes too late.
 _ON_A_GPU = {"VLLM_WORKER_MULTIPROC_METHOD": "spawn"}
 _WITHOUT_FLASHINFER = {"VLLM_USE_FLASHINFER_SAMPLER": "0"}  # vLLM 0.24 asks for it unseen, and does not start without
+_LEFT_OUT = (
+    "quantization",
+    "kv_cache_memory_bytes",
+    "max_model_len",
+    "max_num_batched_tokens",
+    "max_num_seqs",
+    "enable_chunked_prefill",
+)
 _EVERYWHERE = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "VLLM_LOGGING_LEVEL": "WARNING"}
 
 
@@ -28,6 +36,9 @@ class VllmOptions:
 
     Attributes:
         quantization: None: as the checkpoint's config says, with the fastest kernel for it.
+        kv_cache_memory_bytes: Bytes of a GPU for keys and values. None: what vLLM measures that is left of its share,
+            for which no other process may take or free memory of that GPU while it starts. On a CPU the variable
+            VLLM_CPU_KVCACHE_SPACE goes first (GiB; 1 unless set).
         enforce_eager: None: True on a CPU, else False.
         max_lora_rank: None: the adapter's own.
         max_logprobs: Most labels of a prompt on the path `allowed_token_ids`.
@@ -42,6 +53,7 @@ class VllmOptions:
     enable_chunked_prefill: bool | None = None
     cpu_offload_gb: float = 0.0
     gpu_memory_utilization: float = 0.9
+    kv_cache_memory_bytes: int | None = None
     max_model_len: int | None = None
     max_num_batched_tokens: int | None = None
     max_num_seqs: int | None = None
@@ -79,7 +91,7 @@ def engine_arguments(options: VllmOptions, *, on_cpu: bool, masked: bool, adapte
     for name in ("gpu_memory_utilization", "kv_cache_dtype", "load_format", "seed"):
         made[name] = getattr(options, name)
     # What is None is left out: vLLM's own default is not always None.
-    for name in ("quantization", "max_model_len", "max_num_batched_tokens", "max_num_seqs", "enable_chunked_prefill"):
+    for name in _LEFT_OUT:
         if getattr(options, name) is not None:
             made[name] = getattr(options, name)
     if on_cpu and options.enable_chunked_prefill is None and _whole_prompts_fit(options):
@@ -89,6 +101,17 @@ def engine_arguments(options: VllmOptions, *, on_cpu: bool, masked: bool, adapte
     if adapter is not None:
         made |= {"enable_lora": True, "max_loras": 1, "max_lora_rank": options.max_lora_rank or _served_rank(adapter)}
     return made
+
+
+def start_fault(folder: Path, error: Exception, arguments: dict[str, Any]) -> str:
+    """Say why vLLM did not start, and what to do where its own message leaves that to another process's."""
+    told = f"{folder}: vLLM could not start ({error}). Its options were {arguments}"
+    if "Engine core initialization failed" not in str(error) or "kv_cache_memory_bytes" in arguments:
+        return told
+    return (
+        f"{told}. The engine's own messages, before this one, say why. If they speak of memory and other processes use "
+        "this GPU: what these take or free while vLLM starts spoils its measurement; set kv_cache_memory_bytes"
+    )
 
 
 def _whole_prompts_fit(options: VllmOptions) -> bool:

@@ -41,6 +41,12 @@ class EngineSettings(StrictModel):
     enable_chunked_prefill: bool | None = Field(None, description="vLLM: null is vLLM's own choice.")
     cpu_offload_gb: Annotated[float, Field(ge=0)] = Field(0.0, description="vLLM: GiB of weights kept in main memory.")
     gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = Field(0.9, description="vLLM: share of the GPU used.")
+    kv_cache_memory_bytes: Count | None = Field(
+        None,
+        description="vLLM: bytes of a GPU for keys and values; null: what vLLM measures that is left of its share. Set "
+        "it where other processes take or free memory of that GPU while vLLM starts, which spoils the measurement. Of "
+        "no effect on a CPU, where the variable VLLM_CPU_KVCACHE_SPACE says it in GiB (1 unless set).",
+    )
     max_model_len: Count | None = Field(None, description="vLLM: longest prompt; null: as the model says.")
     max_num_batched_tokens: Count | None = Field(None, description="vLLM: tokens a step; null: vLLM's own choice.")
     max_num_seqs: Count | None = Field(None, description="vLLM: prompts a step; null: vLLM's own choice.")
@@ -111,6 +117,7 @@ _READ_BY: dict[str, tuple[EngineKind, ...]] = {
     "enable_chunked_prefill": _VLLM,
     "cpu_offload_gb": _VLLM,
     "gpu_memory_utilization": _VLLM,
+    "kv_cache_memory_bytes": _VLLM,
     "max_model_len": _VLLM + _SERVERS,  # prompts are checked against it
     "max_num_batched_tokens": _VLLM,
     "max_num_seqs": _VLLM,

@@ -1,6 +1,7 @@
 """What of the GPU check can be looked at without one."""
 
 import importlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -39,13 +40,42 @@ def test_activations_are_rounded_a_token(script: ModuleType) -> None:
     assert script.scales_activations(compressed_config(None)) and not script.scales_activations(compressed_config(64))
 
 
-def test_help() -> None:
-    done = subprocess.run(
-        [sys.executable, "benchmarks/quantised_vllm.py", "--help"],
+def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "benchmarks/quantised_vllm.py", *arguments],
         cwd=ROOT,
         env={"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0 and "--most" in done.stdout
+
+
+def test_folders_that_fail_leave_a_line_each_with_the_cause(tmp_path: Path) -> None:
+    for name in ("train.csv", "misconception_mapping.csv"):
+        (tmp_path / name).write_text("")
+    folders = [tmp_path / "one" / "same", tmp_path / "other" / "same"]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    output = tmp_path / "made" / "out.jsonl"
+    given = ["--data", str(tmp_path), "--output", str(output), "--at-a-time", "2", *map(str, folders)]
+    assert run(*given).returncode == 1
+    lines = [json.loads(line) for line in output.read_text().splitlines()]
+    assert [(line["folder"], line["passed"], line["error"]) for line in lines] == [("same", False, "exit status 1")] * 2
+    assert all("misconception_mapping.csv" in line["messages"] for line in lines)
+    assert sorted(path.name for path in output.parent.iterdir()) == [
+        "out.jsonl",
+        "out.jsonl.0-same.log",
+        "out.jsonl.1-same.log",
+    ]
+
+
+def test_faults_are_told_before_any_cost(tmp_path: Path) -> None:
+    done = run("--data", str(tmp_path), "--output", str(tmp_path / "o"), "--at-a-time", "0", str(tmp_path / "no"))
+    assert done.returncode == 2 and not (tmp_path / "o").exists()
+    assert all(told in done.stderr for told in ("no is no folder", "train.csv is not there", "at least 1"))
+
+
+def test_help() -> None:
+    done = run("--help")
+    assert done.returncode == 0 and "--most" in done.stdout and "--limit" in done.stdout

@@ -1,11 +1,13 @@
 import json
 import os
+from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 
 from core import vllm_options
 from core.errors import ModelError
-from core.vllm_options import VllmOptions, engine_arguments, set_environment
+from core.vllm_options import VllmOptions, engine_arguments, set_environment, start_fault
 
 
 def arguments(options=None, *, on_cpu=False, masked=False, adapter=None):
@@ -15,12 +17,14 @@ def arguments(options=None, *, on_cpu=False, masked=False, adapter=None):
 def test_what_is_not_said_is_left_to_vllm():
     made = arguments()
     assert (made["dtype"], made["enforce_eager"], made["tensor_parallel_size"]) == ("auto", False, 1)
-    assert not {"quantization", "max_model_len", "max_num_batched_tokens", "enable_lora", "logprobs_mode"} & set(made)
+    left = {"quantization", "kv_cache_memory_bytes", "max_model_len", "max_num_batched_tokens", "enable_lora"}
+    assert not (left | {"logprobs_mode"}) & set(made)
 
 
 def test_what_is_said_goes_under_the_same_name():
     options = VllmOptions(quantization="fp8", max_model_len=2048, cpu_offload_gb=3.0, kv_cache_dtype="fp8", seed=4)
-    made = arguments(options)
+    made = arguments(replace(options, kv_cache_memory_bytes=2**30))
+    assert made["kv_cache_memory_bytes"] == 2**30
     assert (made["quantization"], made["max_model_len"], made["cpu_offload_gb"]) == ("fp8", 2048, 3.0)
     assert (made["kv_cache_dtype"], made["seed"], made["load_format"]) == ("fp8", 4, "auto")
 
@@ -68,6 +72,16 @@ def test_what_is_no_adapter_is_refused(tmp_path):
         arguments(adapter=tmp_path)
 
 
+def test_an_engine_that_died_of_others_on_its_gpu_says_what_to_do():
+    error = RuntimeError("Engine core initialization failed. See root cause above. Failed core proc(s): {}")
+    measured = start_fault(Path("/models/a"), error, arguments())
+    assert "/models/a: vLLM could not start (Engine core" in measured and "'seed': 0" in measured
+    assert measured.endswith("set kv_cache_memory_bytes")
+    # Who has set it, or whose model is not there, is told nothing of it.
+    assert "other processes" not in start_fault(Path("a"), error, arguments(VllmOptions(kv_cache_memory_bytes=2**30)))
+    assert "other processes" not in start_fault(Path("a"), OSError("no config.json"), arguments())
+
+
 @pytest.mark.parametrize("gpu", [True, False])
 def test_the_environment_of_the_caller_wins(monkeypatch, gpu):
     monkeypatch.setattr("torch.cuda.is_available", lambda: gpu)
@@ -85,3 +99,17 @@ def test_vllm_knows_every_variable_that_is_set_for_it():
     named |= vllm_options._WITHOUT_FLASHINFER
     own = {name for name in named if name.startswith("VLLM_")}
     assert own <= set(envs.environment_variables)
+
+
+@pytest.mark.vllm
+def test_vllm_knows_every_argument_that_is_given_to_it():
+    options = VllmOptions(
+        quantization="fp8",
+        kv_cache_memory_bytes=2**30,
+        max_model_len=64,
+        max_num_batched_tokens=64,
+        max_num_seqs=2,
+        enable_chunked_prefill=False,
+    )
+    arg_utils = pytest.importorskip("vllm.engine.arg_utils")
+    assert set(arguments(options, masked=True)) <= {field.name for field in fields(arg_utils.EngineArgs)}

@@ -37,6 +37,7 @@ def test_vllm_options_go_by_their_own_names():
             "tensor_parallel_size is not read by an engine of kind 'transformers'",
         ),
         (["kind=vllm", "batch_tokens=5"], "batch_tokens is not read by an engine of kind 'vllm', only by transformers"),
+        (["kv_cache_memory_bytes=5"], "kv_cache_memory_bytes is not read by an engine of kind 'transformers'"),
         (["kind=vllm", "device=cpu"], "device is not read by an engine of kind 'vllm'"),
         (["kind=vllm", "retries=1"], "retries is not read by an engine of kind 'vllm', only by vllm-server and"),
         (["kind=vllm-server", "base_url=http://x/v1", "seed=1"], "seed is not read by an engine of kind 'vllm-server'"),
