@@ -48,9 +48,9 @@ label scores (`[lm_training]`), an adapter for a `[rerankers.NAME]` table, whose
 
 Trains stage 1 first (or takes --retriever), and one more retriever a fold, so that the candidates which the reranker
 learns from were found by a model that never saw their question. Made questions (--synthetic) are trained on together
-with real ones, or before them, as `[synthetic]` says. A validation part of real ones is held out as `[split]` says: the
-reranker is not fitted on it, and MAP@25 on it is shown at the end. Everything but the reranker is kept in --work, so
-that a second training starts from the same candidates. A run that was killed goes on."""
+with real ones, or before them, as `[synthetic]` says (boosted trees leave them out). A validation part of real ones is
+held out as `[split]` says: the reranker is not fitted on it, and MAP@25 on it is shown at the end. Everything but the
+reranker is kept in --work, so that a second training starts from the same candidates. A run that was killed goes on."""
 
 EPILOG = """\
 examples:
