@@ -129,7 +129,7 @@ def _probes(
     Not under a time limit: the time belongs to the queries.
     """
     sample = _sample(two, queries, {record.key for record in orders})
-    if not sample or two.scores.is_limited:
+    if not sample or two.scores.time.limit.is_set:
         return [], []
     candidates = two.scores.test_candidates(queries) if test else two.scores.validation_candidates()
     by_key = {ranking.key: ranking for ranking in two.scores.cut(candidates)}

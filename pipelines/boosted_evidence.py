@@ -5,16 +5,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from core.artifacts import content_hash, read_arrays, sweep_temporaries, write_arrays
 from core.errors import ArtifactMismatchError, InputError
 from core.models import LocalModel
-from core.records import Misconception, Query, Question, Ranking
+from core.records import Misconception, Query, Question, Ranking, queries_of
+from core.text import normalise
 from eval.groups import question_groups
+from pipelines.adapter_base import base_key, own_base
 from pipelines.job import Job
 from pipelines.loading import load_encoder
+from rerank.boosted_folder import BankView, QueryView
 from rerank.ranking_features import (
     BankEvidence,
     Embeddings,
@@ -27,8 +31,11 @@ from retrieval.text import Latex, MisconceptionTemplate, QueryTemplate, applies,
 
 logger = logging.getLogger(__name__)
 
-HINT, QUESTION, SKILL = "hint", "question", "skill"
-NAME, EXPLANATION = "name", "explanation"
+HINT: Final = "hint"
+QUESTION: Final = "question"
+SKILL: Final = "skill"
+NAME: Final = "name"
+EXPLANATION: Final = "explanation"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +48,8 @@ class EvidencePlan:
         latex: How LaTeX is written.
     """
 
-    pairs: tuple[tuple[str, str], ...]
-    remembered: tuple[str, ...]
+    pairs: tuple[tuple[QueryView, BankView], ...]
+    remembered: tuple[QueryView, ...]
     latex: Latex
 
     @property
@@ -65,10 +72,10 @@ def evidence_plan(job: Job) -> EvidencePlan:
     """Return the views that the job's files can fill: hints and explanations where they are given and in use."""
     has_hints = job.settings.text.hint != "off" and bool(job.inputs.hints)
     explained = job.settings.text.explanation != "off" and any(entry.explanation for entry in job.bank)
-    queries = [*([HINT] if has_hints else []), QUESTION]
-    bank = [NAME, *([EXPLANATION] if explained else [])]
-    pairs = [(query, entry) for query in queries for entry in bank]
-    return EvidencePlan(pairs=(*pairs, (SKILL, NAME)), remembered=tuple(queries), latex=job.settings.text.latex)
+    queries: tuple[QueryView, ...] = (HINT, QUESTION) if has_hints else (QUESTION,)
+    bank: tuple[BankView, ...] = (NAME, EXPLANATION) if explained else (NAME,)
+    pairs = tuple((query, entry) for query in queries for entry in bank)
+    return EvidencePlan(pairs=(*pairs, (SKILL, NAME)), remembered=queries, latex=job.settings.text.latex)
 
 
 class Evidence:
@@ -97,22 +104,27 @@ class Evidence:
         Raises:
             InputError: A query is none of the job's.
         """
-        voters = self.job.queries(self._memory, labelled_only=True)
-        asked = list(dict.fromkeys(query.question for query in queries))
-        # Groups over both together: a question repeated under another id must not find its own answer.
-        numbers = question_groups([*self._memory, *asked]).tolist()
-        of_memory = dict(zip([question.id for question in self._memory], numbers, strict=False))
-        of_asked = dict(zip(asked, numbers[len(self._memory) :], strict=True))
+        examples = self._examples
+        groups = [self._groups.of(query.question) for query in queries]
         return ranking_features(
             candidates,
-            self._seen(queries, [of_asked[query.question] for query in queries]),
-            self._seen(voters, [of_memory[voter.question.id] for voter in voters]),
+            self._seen(queries, groups),
+            examples,
             self._bank,
             pairs=self.plan.pairs,
             remembered=self.plan.remembered,
         )
 
-    def _seen(self, queries: Sequence[Query], groups: Sequence[int]) -> QueryEvidence:
+    @cached_property
+    def _groups(self) -> "_Groups":
+        return _Groups(self._memory)
+
+    @cached_property
+    def _examples(self) -> QueryEvidence:
+        voters = self.job.queries(self._memory, labelled_only=True)
+        return self._seen(voters, [self._groups.of(voter.question) for voter in voters])
+
+    def _seen(self, queries: Sequence[Query], groups: Sequence[frozenset[int]]) -> QueryEvidence:
         place = self._place_of_text
         views: dict[str, Embeddings] = {}
         for view in self.plan.query_views:
@@ -124,7 +136,7 @@ class Evidence:
             known = [row for row, text in enumerate(texts) if text]
             rows[known] = self._vectors[[place[texts[row]] for row in known]]
             views[view] = rows
-        return QueryEvidence(queries=queries, groups=np.array(groups, dtype=np.int64), views=views)
+        return QueryEvidence(queries=queries, groups=groups, views=views)
 
     def _text(self, query: Query, view: str) -> str:
         template = query_templates(self.plan)[view]
@@ -133,7 +145,9 @@ class Evidence:
     @cached_property
     def _texts(self) -> list[str]:
         """Every text of the job's queries once, in order: encoded together, so that its bits never change."""
-        queries = [*self.job.queries(self.job.train, labelled_only=True), *self.job.queries(self.job.test)]
+        made = [one.question for one in self.job.synthetic]
+        labelled = [*self.job.queries(self.job.train, labelled_only=True), *queries_of(made, labelled_only=True)]
+        queries = [*labelled, *self.job.queries(self.job.test)]
         texts = [self._text(query, view) for view in self.plan.query_views for query in queries]
         return list(dict.fromkeys(text for text in texts if text))
 
@@ -153,13 +167,11 @@ class Evidence:
         return BankEvidence(ids=np.array([entry.id for entry in self.job.bank], dtype=np.int64), views=views)
 
     def _embedded(self, name: str, texts: Mapping[str, list[str]], *, queries: bool) -> dict[str, Embeddings]:
-        retriever = self.job.settings.retriever
         made_from = {
             "artifact": "embeddings of a boosted reranker",
             "model_revision": self.model.revision,
             "texts": content_hash(dict(texts)),
-            "max_length": retriever.max_length,
-            "dtype": [retriever.device, retriever.dtype],
+            "encoder": encoder_key(self.job, self.model),
         }
         path = None if self._folder is None else self._folder / f"{name}.safetensors"
         if path is not None and path.is_file():
@@ -178,6 +190,40 @@ class Evidence:
             sweep_temporaries(path.parent, [path.name])
             write_arrays(path, made, made_from)
         return made
+
+
+class _Groups:
+    """Which question groups of the memory a question belongs to, by its id and by its text."""
+
+    def __init__(self, memory: Sequence[Question]) -> None:
+        numbers = question_groups(memory).tolist()
+        self._of_id = {question.id: number for question, number in zip(memory, numbers, strict=True)}
+        self._of_text = {normalise(question.text): number for question, number in zip(memory, numbers, strict=True)}
+
+    def of(self, question: Question) -> frozenset[int]:
+        """Return the groups, whichever other questions are asked: usually none or one, two where it joins them."""
+        found = (self._of_id.get(question.id), self._of_text.get(normalise(question.text)))
+        return frozenset(number for number in found if number is not None)
+
+
+def encoder_key(job: Job, encoder: LocalModel) -> str:
+    """Return what embeddings of a boosted reranker depend on besides model and texts, for manifests."""
+    retriever = job.settings.retriever
+    base = base_key(encoder.folder, own_base(retriever))
+    return content_hash([retriever.max_length, retriever.pooling, retriever.device, retriever.dtype, base or []])
+
+
+def evidence_hash(job: Job, queries: Sequence[Query]) -> str:
+    """Return what pins queries as a boosted reranker sees them: more than the texts that stage 1 reads."""
+    read = [
+        [query.key, query.hint, *_skill(query.question), query.question.text, *query.question.answers, *query.labels]
+        for query in queries
+    ]
+    return content_hash([read, job.settings.text.latex])
+
+
+def _skill(question: Question) -> list[int | str | None]:
+    return [question.construct, question.construct_id, question.subject, question.subject_id, question.correct]
 
 
 def query_templates(plan: EvidencePlan) -> Mapping[str, QueryTemplate]:

@@ -26,9 +26,9 @@ from pipelines.reranker_texts import reranker_candidate_text, reranker_query_tex
 from pipelines.settings import Settings
 from pipelines.train_boosted_reranker import (
     boosted_texts_hash,
+    check_boosted,
     locate_boosted,
     open_boosted,
-    own_encoder,
     told_candidates,
 )
 from pipelines.train_stage import own_manifest
@@ -101,7 +101,7 @@ def check_reranker(spec: str) -> Callable[[Settings], None]:
                 if part.reads_language_model:
                     check_language_model(spec, part, settings)
                 elif part.kind == "boosted":
-                    own_encoder(locate_boosted(part))
+                    check_boosted(part, settings)
                 elif part.model is not None:
                     _check_is_cross_encoder(spec, locate_model(part.model).folder)
             except UserError as error:

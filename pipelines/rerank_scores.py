@@ -11,6 +11,7 @@ from core.artifacts import content_hash, differing_keys, write_json, write_manif
 from core.order_scores import OrderScores
 from core.order_scores_table import read_order_scores, write_order_scores
 from core.records import Query, Question, Ranking
+from pipelines.boosted_evidence import evidence_hash
 from pipelines.describe_stage import described_candidates
 from pipelines.engine_pool import EnginePool
 from pipelines.open_reranker import looks_at_examples, open_reranker, parts_of, reranker_made_from
@@ -272,11 +273,6 @@ class RerankScores:
         if facts is not None:
             facts.tell_cut(self._artifact(name))
 
-    @property
-    def is_limited(self) -> bool:
-        """Whether the run has a time limit."""
-        return self.time.limit.is_set
-
     def cut(self, candidates: Sequence[Ranking]) -> list[Ranking]:
         """Return the part of each ranking that is reranked."""
         depth = self.chosen.candidates + (self.chosen.describe_extra if self.chosen.describe else 0)
@@ -292,7 +288,8 @@ class RerankScores:
         self, name: str, queries: Sequence[Query], candidates: Sequence[Ranking], adaptive: AdaptivePolicy | None
     ) -> dict[str, Any]:
         policy = {} if adaptive is None else {"adaptive": content_hash(adaptive.to_json())}
-        examples = {"memory": self.stage_one.memory_hash(self._memory(name))} if self._has_examples else {}
+        memory = self._job.queries(self._memory(name), labelled_only=True) if self._has_examples else None
+        examples = {} if memory is None else {"evidence": evidence_hash(self._job, [*queries, *memory])}
         return {"artifact": name, **self.made_from(queries, candidates), **policy, **examples}
 
 

@@ -245,11 +245,13 @@ _READ_BY: dict[str, tuple[Kind, ...]] = {
 }
 
 
-def not_in_a_cascade(name: str, table: RerankerSettings | None) -> list[str]:
+def not_in_a_cascade(name: str, table: RerankerSettings | None, *, place: int = 0) -> list[str]:
     """Name what a stage of a cascade would quietly leave out."""
     if table is None:
         return []
     faults = []
+    if table.kind == "boosted" and place > 0:
+        faults.append(f"rerankers.{name}: kind 'boosted' reads stage 1's scores, so it must be a cascade's first stage")
     if table.adaptive.mode == "fitted":
         faults.append(f"rerankers.{name}.adaptive: nothing is fitted for a stage of a cascade; set mode to off")
     if table.describe:

@@ -190,8 +190,8 @@ class Settings(StrictModel):
                 for stage in table.stages
                 if stage.reranker not in self.rerankers or self.rerankers[stage.reranker].kind == "cascade"
             ]
-            for stage in table.stages:
-                faults += not_in_a_cascade(stage.reranker, self.rerankers.get(stage.reranker))
+            for place, stage in enumerate(table.stages):
+                faults += not_in_a_cascade(stage.reranker, self.rerankers.get(stage.reranker), place=place)
             if table.kind != "identity" and table.candidates > self.candidates:
                 faults.append(
                     f"rerankers.{name}.candidates is {table.candidates}, but stage 1 keeps {self.candidates}: raise "

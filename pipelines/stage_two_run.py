@@ -86,7 +86,7 @@ class StageTwoRun:
 
     def time_limit_json(self) -> dict[str, Any] | None:
         """Return what the time limit did, for metrics.json; None without one."""
-        if not self.scores.is_limited:
+        if not self.scores.time.limit.is_set:
             return None
         lowered = self.lowered and self.lowered.to_json()
         return {"fewer_orders": lowered, "not_described": self.scores.undescribed}
@@ -246,7 +246,7 @@ class StageTwoRun:
 
     def _test_policy(self, queries: Sequence[Query], candidates: Sequence[Ranking]) -> AdaptivePolicy | None:
         """Return when a test query's first order is enough; the first call gives orders up where time is short."""
-        if not self._has_looked_at_the_clock and self.scores.is_limited:
+        if not self._has_looked_at_the_clock and self.scores.time.limit.is_set:
             self._has_looked_at_the_clock = True
             facts = self.scores.facts(VALIDATION)
             speed = facts.queries_per_second if facts and self.chosen.kind == "listwise" else None

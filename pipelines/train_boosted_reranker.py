@@ -1,6 +1,5 @@
 """The part of `train_reranker.py` that grows a boosted reranker, and what opens it again."""
 
-import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from core.artifacts import content_hash
 from core.errors import ModelError
 from core.models import LocalModel, locate_model
 from core.records import Question
-from pipelines.boosted_evidence import Evidence, EvidencePlan, evidence_plan
+from pipelines.boosted_evidence import Evidence, EvidencePlan, encoder_key, evidence_hash, evidence_plan
 from pipelines.boosted_settings import BoostedTrainingSettings
 from pipelines.job import Job, base_model, fingerprints
 from pipelines.out_of_fold import OutOfFold
@@ -19,7 +18,8 @@ from pipelines.settings import Settings
 from pipelines.stage_one_run import StageOneRun
 from pipelines.stages import Stages
 from pipelines.train_stage import fitted_on, warn_of_overlap
-from rerank.boosted import CONFIG, BoostedRecipe, BoostedReranker, BoostedTrees, train_boosted
+from rerank.boosted import BoostedRecipe, BoostedReranker, BoostedTrees, check_installed, train_boosted
+from rerank.boosted_folder import BoostedFacts, forest_hashes, read_boosted, read_facts, write_boosted
 
 logger = logging.getLogger(__name__)
 
@@ -62,8 +62,9 @@ def trained_boosted(one: StageOneRun, found: OutOfFold, output: Path, stages: St
         "revision": encoder.revision,
         "columns": list(plan.columns),
         "candidates": content_hash([[r.key, r.ids.tolist(), r.scores.tolist()] for r in found.candidates]),
-        "queries": one.queries_hash(found.queries),
-        "memory": one.memory_hash(one.plan.fit),
+        "encoder": encoder_key(job, encoder),
+        "queries": evidence_hash(job, found.queries),
+        "memory": evidence_hash(job, job.queries(one.plan.fit, labelled_only=True)),
         "bank_hash": job.bank_hash,
         "training": training.model_dump(mode="json", exclude={"encoder", "encoder_revision"}),
         "fitted_on": sorted(known | set(fingerprints(one.plan.fit))),
@@ -73,7 +74,18 @@ def trained_boosted(one: StageOneRun, found: OutOfFold, output: Path, stages: St
     def make(folder: Path) -> None:
         evidence = Evidence(job, encoder, plan, one.plan.fit, stages.folder)
         trees = grown(evidence, found, training, threads=job.settings.threads or 1)
-        trees.save(folder, facts=_facts(encoder, training, plan))
+        is_folder = encoder.revision.startswith("sha256:")
+        facts = BoostedFacts(
+            forests=forest_hashes(trees),
+            columns=trees.columns,
+            pairs=plan.pairs,
+            remembered=plan.remembered,
+            encoder=encoder.name,
+            encoder_revision=encoder.revision,
+            encoder_commit=None if is_folder else encoder.revision,
+            candidates=training.candidates,
+        )
+        write_boosted(folder, trees, facts)
 
     return Stages(folder=output.parent, records=stages.records).artifact(output.name, made_from, make)
 
@@ -118,28 +130,46 @@ def locate_boosted(chosen: RerankerSettings) -> LocalModel:
         ModelError: It is not there, or holds something else.
     """
     model = locate_model(str(chosen.model), needs_weights=False)
-    BoostedTrees.load(model.folder)
+    read_facts(model.folder)
     return model
 
 
+def check_boosted(chosen: RerankerSettings, settings: Settings) -> None:
+    """Read a boosted reranker with all it needs, before any cost.
+
+    Raises:
+        ModelError: A file is damaged, its encoder is gone or another one, or LightGBM cannot be loaded.
+    """
+    check_installed()
+    facts, trees = read_boosted(locate_boosted(chosen).folder)
+    own_encoder(facts, settings)
+    trees.importance()  # LightGBM reads every forest
+
+
 def told_candidates(folder: str) -> int:
-    """Return how many first ranks a boosted reranker learnt from; the default where the folder is not there."""
-    path = Path(folder).expanduser() / CONFIG
-    told = json.loads(path.read_text(encoding="utf-8")).get("candidates") if path.is_file() else None
-    return told if isinstance(told, int) else BoostedTrainingSettings().candidates
+    """Return how many first ranks a boosted reranker learnt from; the default where the folder holds none."""
+    try:
+        return read_facts(Path(folder).expanduser()).candidates
+    except ModelError:
+        return BoostedTrainingSettings().candidates
 
 
-def own_encoder(model: LocalModel) -> LocalModel:
+def own_encoder(facts: BoostedFacts, settings: Settings) -> LocalModel:
     """Find the encoder that a boosted reranker was grown with.
 
     Raises:
-        ModelError: It is not there, or is another one now.
+        ModelError: It is not there, is another one now, or the folder chose it while code of models is trusted.
     """
-    about = json.loads((model.folder / CONFIG).read_text(encoding="utf-8"))
-    encoder = locate_model(about["encoder"], revision=about["encoder_commit"])
-    if encoder.revision != about["encoder_revision"]:
+    named = {settings.retriever.model, settings.boosted_training.encoder}
+    if settings.retriever.trust_remote_code and facts.encoder not in named:
         raise ModelError(
-            f"{model.folder}: was grown with {about['encoder']} at {about['encoder_revision']}, but that model is now "
+            f"a boosted reranker was grown with {facts.encoder}, and retriever.trust_remote_code would run code of that "
+            f"model: set boosted_training.encoder={facts.encoder} if you trust it"
+        )
+    encoder = locate_model(facts.encoder, revision=facts.encoder_commit)
+    if encoder.revision != facts.encoder_revision:
+        raise ModelError(
+            f"a boosted reranker was grown with {facts.encoder} at {facts.encoder_revision}, but that model is now "
             f"{encoder.revision}; train the reranker again"
         )
     return encoder
@@ -159,37 +189,26 @@ def open_boosted(
     Raises:
         ModelError: The folder holds something else, or its encoder is gone.
     """
-    model = locate_boosted(chosen)
-    about = json.loads((model.folder / CONFIG).read_text(encoding="utf-8"))
-    plan = EvidencePlan(
-        pairs=tuple((query, entry) for query, entry in about["pairs"]),
-        remembered=tuple(about["remembered"]),
-        latex=job.settings.text.latex,
-    )
+    facts, trees = read_boosted(locate_boosted(chosen).folder)
+    plan = EvidencePlan(pairs=facts.pairs, remembered=facts.remembered, latex=job.settings.text.latex)
+    if plan.columns != trees.columns:
+        raise ModelError(f"{chosen.model}: its features are not those that its views make; train the reranker again")
     if missing := sorted(set(plan.columns) - set(evidence_plan(job).columns)):
         logger.warning(
             "warning: reranker %s was grown with hints or explanations that are not given now: %d of its %d features "
-            "are unknown",
+            "are not what they were",
             chosen.model,
             len(missing),
             len(plan.columns),
         )
-    evidence = Evidence(job, own_encoder(model), plan, memory, folder)
-    return BoostedReranker(BoostedTrees.load(model.folder), evidence.features)
+    if not memory:
+        logger.warning(
+            "warning: reranker %s has no labelled examples to look at: it ranks worse than stage 1", chosen.model
+        )
+    return BoostedReranker(trees, Evidence(job, own_encoder(facts, job.settings), plan, memory, folder).features)
 
 
 def boosted_texts_hash(job: Job) -> str:
     """Return what pins the texts of a boosted reranker: it must be used with those it was grown with."""
-    return content_hash([job.settings.text.latex, job.settings.retriever.max_length])
-
-
-def _facts(encoder: LocalModel, training: BoostedTrainingSettings, plan: EvidencePlan) -> dict[str, Any]:
-    is_folder = encoder.revision.startswith("sha256:")
-    return {
-        "encoder": encoder.name,
-        "encoder_revision": encoder.revision,
-        "encoder_commit": None if is_folder else encoder.revision,
-        "pairs": [list(pair) for pair in plan.pairs],
-        "remembered": list(plan.remembered),
-        "candidates": training.candidates,
-    }
+    retriever = job.settings.retriever
+    return content_hash([job.settings.text.latex, retriever.max_length, retriever.pooling])

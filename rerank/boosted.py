@@ -1,27 +1,25 @@
 """Stage 2 by boosted trees: LambdaMART over stage 1's scores, untrained similarities and labelled examples.
 
 A language model reads one query at a time; what it cannot see is how the whole training set voted. Trees over a few
-dozen numbers see that, train in seconds and rank a query in a millisecond on a CPU. Source of the method: Burges, "From
-RankNet to LambdaRank to LambdaMART" (2010), as LightGBM builds it.
+dozen numbers see that, train in a minute and rank a query in some milliseconds on a CPU once texts are embedded.
+Source of the method: Burges, "From RankNet to LambdaRank to LambdaMART" (2010), as LightGBM builds it.
 """
 
-import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Self
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from core.artifacts import write_json, write_text
 from core.errors import ModelError
 from core.records import Misconception, Query, Ranking
 from core.stage_one_fusion import log_softmax
 from rerank.pairs import check_candidates
 from rerank.ranking_features import Features
 
-CONFIG = "config.json"
 FeatureMaker = Callable[[Sequence[Query], Sequence[Ranking]], list[Features]]
 """Queries and their candidates -> a matrix of features a query."""
 
@@ -67,58 +65,31 @@ class BoostedTrees:
     texts: tuple[str, ...]
     columns: tuple[str, ...]
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Load what `save` wrote.
-
-        Raises:
-            ModelError: The folder holds no boosted reranker, or LightGBM cannot be loaded.
-        """
-        path = folder / CONFIG
-        stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        if stored.get("model_type") != "boosted-trees":
-            raise ModelError(
-                f"{folder}: expected a boosted reranker ({CONFIG} with model_type boosted-trees); make one with "
-                "pipelines/train_reranker.py --kind boosted"
-            )
-        texts = []
-        for number in range(stored["models"]):
-            forest = folder / f"forest{number}.txt"
-            if not forest.is_file():
-                raise ModelError(f"{forest}: is missing, but {path} counts {stored['models']} forests; train again")
-            texts.append(forest.read_text(encoding="utf-8"))
-        return cls(texts=tuple(texts), columns=tuple(stored["columns"]))
-
-    def save(self, folder: Path, *, facts: dict[str, Any]) -> None:
-        """Write the forests as text files and a `config.json` that names the features.
-
-        Args:
-            folder: Made if missing.
-            facts: Further keys of `config.json`, e.g. the encoder that the features came from.
-        """
-        folder.mkdir(parents=True, exist_ok=True)
-        for number, text in enumerate(self.texts):
-            write_text(folder / f"forest{number}.txt", text)
-        about = {"model_type": "boosted-trees", "models": len(self.texts), "columns": list(self.columns)}
-        write_json(folder / CONFIG, {**facts, **about})
-
     def scores(self, features: Features) -> npt.NDArray[np.float64]:
         """Return a score for every row, the mean of the forests; float64, shape (rows,), higher is better.
 
         Raises:
-            ValueError: The columns are not those that the trees were grown on.
+            ValueError: There are more or fewer columns than the trees were grown on.
+            ModelError: A forest cannot be read.
         """
         if features.shape[1] != len(self.columns):
             raise ValueError(f"expected {len(self.columns)} features, got {features.shape[1]}")
-        boosters = [_lightgbm().Booster(model_str=text) for text in self.texts]
-        found = [np.asarray(booster.predict(features, num_threads=1), dtype=np.float64) for booster in boosters]
+        found = [np.asarray(one.predict(features, num_threads=1), dtype=np.float64) for one in self._boosters]
         return np.asarray(np.mean(found, axis=0), dtype=np.float64)
+
+    @cached_property
+    def _boosters(self) -> list[Any]:
+        lightgbm = _lightgbm()
+        try:
+            return [lightgbm.Booster(model_str=text) for text in self.texts]
+        except lightgbm.basic.LightGBMError as error:
+            raise ModelError(f"a boosted reranker's forest cannot be read ({error}); train it again") from error
 
     def importance(self) -> dict[str, float]:
         """Return the share of the trees' gain by feature, highest first; the shares sum to 1 (or all are 0)."""
         gains = np.zeros(len(self.columns))
-        for text in self.texts:
-            gains += _lightgbm().Booster(model_str=text).feature_importance(importance_type="gain")
+        for booster in self._boosters:
+            gains += booster.feature_importance(importance_type="gain")
         shares = gains / gains.sum() if gains.sum() > 0 else gains
         order = np.argsort(-shares, kind="stable")
         return {self.columns[place]: float(shares[place]) for place in order}
@@ -162,7 +133,9 @@ def train_boosted(
             weight=per_pair,
             feature_name=[f"f{place}" for place in range(len(columns))],
         )
-        texts.append(lightgbm.train(_parameters(recipe, number), data, recipe.rounds).model_to_string())
+        text = lightgbm.train(_parameters(recipe, number), data, recipe.rounds).model_to_string()
+        # How many threads grew a forest is no part of it: its file must not tell.
+        texts.append(re.sub(r"\[num_threads: \d+\]", "[num_threads: 0]", text))
     return BoostedTrees(texts=tuple(texts), columns=tuple(columns))
 
 

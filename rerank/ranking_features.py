@@ -26,8 +26,9 @@ class QueryEvidence:
 
     Attributes:
         queries: n queries.
-        groups: int64, shape (n,): their question groups, over asked and remembered queries together; an example of
-            its own group tells a query nothing that it may know.
+        groups: For each query the question groups of the remembered queries that it belongs to (see
+            `eval.groups.question_groups`), none where it belongs to no group of theirs; a remembered query to its own.
+            An example of its own group tells a query what it must not know.
         views: View name -> float32 of shape (n, d), rows of length 1; a row of noughts where the query lacks the view.
 
     Raises:
@@ -35,7 +36,7 @@ class QueryEvidence:
     """
 
     queries: Sequence[Query]
-    groups: IntArray
+    groups: Sequence[frozenset[int]]
     views: Mapping[str, Embeddings]
 
     def __post_init__(self) -> None:
@@ -122,7 +123,7 @@ class _Examples:
         ]
         self._rows = np.array([row for row, _ in rows], dtype=np.int64)
         self._labels = np.array([label for _, label in rows], dtype=np.int64)
-        self._groups = memory.groups[self._rows]
+        self._groups = [memory.groups[row] for row, _ in rows]
         self._views = {name: vectors[self._rows] for name, vectors in memory.views.items()}
         questions = [memory.queries[row].question for row, _ in rows]
         self._constructs = np.array([_name(q.construct_id, q.construct) for q in questions], dtype=np.str_)
@@ -132,7 +133,9 @@ class _Examples:
         self, asked: QueryEvidence, row: int, places: IntArray, remembered: Sequence[str]
     ) -> list[npt.NDArray[np.float64]]:
         question = asked.queries[row].question
-        is_of = (self._labels[:, None] == places[None, :]) & (self._groups != asked.groups[row])[:, None]
+        own = asked.groups[row]
+        others = np.array([own.isdisjoint(groups) for groups in self._groups], dtype=np.bool_)
+        is_of = (self._labels[:, None] == places[None, :]) & others[:, None]
         columns = []
         for view in remembered:
             cosines = _cosines(asked.views[view][row], self._views[view])

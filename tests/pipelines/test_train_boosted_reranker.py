@@ -1,7 +1,6 @@
 """A boosted reranker from files to a folder that ranks, over the tiny files."""
 
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 from made_questions import made_questions, with_made
 
 from core.artifacts import folder_hash, read_manifest
-from core.errors import ArtifactMismatchError, ModelError
+from core.errors import ArtifactMismatchError, InputError, ModelError
 from core.models import locate_model
 from core.records import Misconception
 from pipelines import train_boosted_reranker
@@ -28,7 +27,7 @@ from pipelines.reranker_settings import RerankerSettings
 from pipelines.stage_one_run import StageOneRun
 from pipelines.stage_two_run import StageTwoRun
 from pipelines.stages import Stages
-from pipelines.train_boosted_reranker import own_encoder, told_candidates, trained_boosted
+from pipelines.train_boosted_reranker import told_candidates, trained_boosted
 from rerank.boosted import BoostedReranker
 
 SETTINGS = (
@@ -138,13 +137,56 @@ def test_faults_are_told(tiny_job: Callable[..., Job], tiny_model: Path, tmp_pat
         check_reranker(f"boosted:{tiny_model}")(job.settings)
     with pytest.raises(ArtifactMismatchError, match="texts"):
         open_reranker(with_base(tiny_job, tiny_model, "text.latex=keep"), chosen)
-    moved = tmp_path / "moved"
-    shutil.copytree(folder, moved)
-    about = json.loads((moved / "config.json").read_text("utf-8"))
-    (moved / "config.json").write_text(json.dumps({**about, "encoder_revision": "sha256:0"}), "utf-8")
+    about = json.loads((folder / "config.json").read_text("utf-8"))
+    (folder / "config.json").write_text(json.dumps({**about, "encoder_revision": "sha256:0"}), "utf-8")
     with pytest.raises(ModelError, match=r"was grown with .* train the reranker again"):
-        own_encoder(locate_model(str(moved), needs_weights=False))
+        check_reranker(f"boosted:{folder}")(job.settings)
+    (folder / "config.json").write_text(json.dumps({**about, "pairs": about["pairs"][::-1]}), "utf-8")
+    with pytest.raises(ModelError, match="not those that its views make"):
+        open_reranker(job, chosen)
+    trusting = with_base(tiny_job, tiny_model, "retriever.trust_remote_code=true")
+    (folder / "config.json").write_text(json.dumps({**about, "encoder": "owner/other"}), "utf-8")
+    with pytest.raises(ModelError, match="set boosted_training.encoder=owner/other if you trust it"):
+        check_reranker(f"boosted:{folder}")(trusting.settings)
+    (folder / "config.json").write_text(json.dumps(about), "utf-8")
+    (folder / "forest0.txt").write_text("damaged", "utf-8")
+    with pytest.raises(ModelError, match=r"forest0\.txt: damaged"):
+        check_reranker(f"boosted:{folder}")(job.settings)
     assert reranker_made_from(job, chosen)["kind"] == "boosted"
+
+
+def test_constructs_are_looked_at_so_they_are_in_the_manifests(
+    tiny_job: Callable[..., Job], tiny_model: Path, tmp_path: Path
+) -> None:
+    job = with_base(tiny_job, tiny_model)
+    trained(job, tmp_path, tiny_model)
+    moved = tuple(replace(question, construct_id=(question.construct_id or 0) + 1000) for question in job.train)
+    other = replace(job, inputs=replace(job.inputs, train=replace(job.inputs.train, questions=moved)))
+    one, _ = trained(other, tmp_path, tiny_model)
+    reused = {record.name: record.reused for record in one.stages.records}
+    assert reused["out_of_fold.parquet"] and not reused["model"]  # stage 1 does not read ids, the trees do
+
+
+def test_made_questions_can_be_ranked(
+    tiny_job: Callable[..., Job], tiny_bank: tuple[Misconception, ...], tiny_model: Path, tmp_path: Path
+) -> None:
+    from pipelines.rerank_scores import TEACHER
+
+    job = with_made(with_base(tiny_job, tiny_model), made_questions(tiny_bank, 6))
+    one, folder = trained(job, tmp_path, tiny_model)
+    found = out_of_fold_candidates(one)
+    two = StageTwoRun(one, f"boosted:{folder}")
+    ranked = two.scores.reranked(TEACHER, found.queries, found.candidates)
+    assert len(ranked) == len(found.queries) > found.real
+
+
+def test_it_must_be_the_first_stage_of_a_cascade(tiny_job: Callable[..., Job], tiny_model: Path) -> None:
+    tables = ("rerankers.a.kind=boosted", f"rerankers.a.model={tiny_model}", "rerankers.c.kind=cascade")
+    other = ("rerankers.b.kind=cross-encoder", f"rerankers.b.model={tiny_model}")
+    first = '[{reranker="a",first=1,last=20},{reranker="b",first=1,last=5}]'
+    assert tiny_job(*tables, *other, f"rerankers.c.stages={first}").settings.rerankers["c"].stages
+    with pytest.raises(InputError, match="kind 'boosted' reads stage 1's scores, so it must be a cascade's first"):
+        tiny_job(*tables, *other, 'rerankers.c.stages=[{reranker="b",first=1,last=20},{reranker="a",first=1,last=5}]')
 
 
 def test_an_encoder_that_knows_the_questions_is_refused(

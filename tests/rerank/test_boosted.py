@@ -1,8 +1,5 @@
 """Boosted trees: they learn what a feature tells, are the same again, and rank what they are given."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -45,35 +42,13 @@ def test_same_seed_same_trees_and_each_forest_its_own(trees: BoostedTrees) -> No
 
 def test_threads_do_not_change_the_trees(trees: BoostedTrees) -> None:
     two = train_boosted(*lessons(), COLUMNS, BoostedRecipe(**{**vars(RECIPE), "threads": 2}))
-    matrix = lessons(1, seed=2)[0][0]
-    assert two.scores(matrix).tolist() == trees.scores(matrix).tolist()
+    assert two.texts == trees.texts
 
 
 def test_scores_are_the_mean_of_the_forests(trees: BoostedTrees) -> None:
     matrix = lessons(1, seed=3)[0][0]
     alone = [BoostedTrees(texts=(text,), columns=COLUMNS).scores(matrix) for text in trees.texts]
     assert trees.scores(matrix).tolist() == np.mean(alone, axis=0).tolist()
-
-
-def test_saved_and_loaded_they_score_the_same(trees: BoostedTrees, tmp_path: Path) -> None:
-    trees.save(tmp_path / "model", facts={"encoder": "x"})
-    loaded = BoostedTrees.load(tmp_path / "model")
-    matrix = lessons(1, seed=4)[0][0]
-    assert loaded == trees or loaded.scores(matrix).tolist() == trees.scores(matrix).tolist()
-    about = json.loads((tmp_path / "model" / "config.json").read_text(encoding="utf-8"))
-    assert about["encoder"] == "x" and about["columns"] == list(COLUMNS) and about["models"] == 2
-
-
-def test_a_folder_of_something_else_is_refused(trees: BoostedTrees, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="expected a boosted reranker"):
-        BoostedTrees.load(tmp_path)
-    (tmp_path / "config.json").write_text('{"model_type": "bert"}', encoding="utf-8")
-    with pytest.raises(ModelError, match="expected a boosted reranker"):
-        BoostedTrees.load(tmp_path)
-    trees.save(tmp_path / "model", facts={})
-    (tmp_path / "model" / "forest1.txt").unlink()
-    with pytest.raises(ModelError, match=r"forest1\.txt: is missing, but .* counts 2 forests"):
-        BoostedTrees.load(tmp_path / "model")
 
 
 def test_a_query_that_teaches_nothing_is_left_out() -> None:
@@ -110,6 +85,11 @@ def test_the_reranker_keeps_keys_and_ids_and_gives_probabilities(
     assert len(empty[0]) == 0
     with pytest.raises(ValueError, match="one ranking of candidates per query"):
         BoostedReranker(trees, features).rerank(queries[:2], given[:1], bank)
+
+
+def test_a_forest_that_lightgbm_cannot_read_is_told() -> None:
+    with pytest.raises(ModelError, match="cannot be read"):
+        BoostedTrees(texts=("no forest at all",), columns=COLUMNS).scores(np.zeros((1, 2), dtype=np.float32))
 
 
 def test_without_lightgbm_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,10 +22,10 @@ def question(number: int, label: int | None = None, *, construct: int = 1, subje
     )
 
 
-def seen(queries: list[Query], groups: list[int], vectors: list[list[float]]) -> QueryEvidence:
+def seen(queries: list[Query], groups: list[int | None], vectors: list[list[float]]) -> QueryEvidence:
     return QueryEvidence(
         queries=queries,
-        groups=np.array(groups, dtype=np.int64),
+        groups=[frozenset() if group is None else frozenset({group}) for group in groups],
         views={"question": np.array(vectors, dtype=np.float32)},
     )
 
@@ -69,6 +69,14 @@ def test_every_column_by_hand() -> None:
     assert found["examples of the subject"] == [0.0, 2.0, 0.0]
 
 
+def test_a_question_of_two_groups_looks_at_neither() -> None:
+    both = QueryEvidence(
+        queries=[ASKED], groups=[frozenset({1, 2})], views={"question": np.array([[1, 0]], dtype=np.float32)}
+    )
+    assert features_of(both)["examples"] == [1.0, 0.0, 1.0]
+    assert features_of(seen([ASKED], [None], [[1, 0]]))["examples"] == [1.0, 2.0, 1.0]
+
+
 def test_a_query_without_the_view_knows_no_similarity() -> None:
     found = features_of(seen([ASKED], [0], [[0, 0]]))
     assert np.isnan(found["question to name"]).all() and np.isnan(found["question to an example's"]).all()
@@ -76,8 +84,7 @@ def test_a_query_without_the_view_knows_no_similarity() -> None:
 
 
 def test_without_memory_there_are_no_examples() -> None:
-    none = seen([], [], np.zeros((0, 2)).tolist())
-    empty = QueryEvidence(queries=[], groups=none.groups, views={"question": np.zeros((0, 2), dtype=np.float32)})
+    empty = QueryEvidence(queries=[], groups=[], views={"question": np.zeros((0, 2), dtype=np.float32)})
     found = features_of(seen([ASKED], [0], [[1, 0]]), empty)
     assert found["examples"] == [0.0, 0.0, 0.0] and np.isnan(found["question to an example's"]).all()
 
