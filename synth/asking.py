@@ -117,7 +117,8 @@ class Asker:
 
         Args:
             requests: Put those that share a beginning next to each other. Equal ones are asked once. Batches are made
-                of neighbours that share max_tokens, temperature, seed and schema.
+                of neighbours that share max_tokens, temperature, seed and schema; streams of those that share all but
+                the seed.
             leave: Keys of requests that failed in an earlier run and are not asked again.
 
         Raises:
@@ -134,9 +135,10 @@ class Asker:
         self.reused += len(set(keys) - set(waiting) - self.used)
         self.used.update(keys)
         done = 0
-        for _, group in groupby(waiting.items(), key=lambda item: _settings(item[1])):
+        streams = isinstance(self._writer, StreamingChatWriter)
+        for _, group in groupby(waiting.items(), key=lambda item: _settings(item[1], seeds_differ=streams)):
             alike = list(group)
-            size = len(alike) if isinstance(self._writer, StreamingChatWriter) else self._batch
+            size = len(alike) if streams else self._batch
             for first in range(0, len(alike), size):
                 for kept in self._ask(alike[first : first + size]):
                     done += kept
@@ -155,8 +157,9 @@ class Asker:
         chats = [request.messages for _, request in batch]
         started = time.perf_counter()
         if isinstance(self._writer, StreamingChatWriter):
+            seeds = [request.seed for _, request in batch]
             coming = self._writer.write_each(
-                chats, max_tokens=like.max_tokens, temperature=like.temperature, seed=like.seed, schema=like.schema
+                chats, max_tokens=like.max_tokens, temperature=like.temperature, seed=seeds, schema=like.schema
             )
             # Closed now, not when the error's traceback goes: what waits must not be sent any more.
             with closing(coming), Keeper(self._ledger) as keeper:
@@ -215,5 +218,6 @@ class Asker:
         )
 
 
-def _settings(request: Request) -> tuple[int, float, int, str]:
-    return request.max_tokens, request.temperature, request.seed, content_hash(request.schema)
+def _settings(request: Request, *, seeds_differ: bool) -> tuple[int, float, int | None, str]:
+    seed = None if seeds_differ else request.seed
+    return request.max_tokens, request.temperature, seed, content_hash(request.schema)

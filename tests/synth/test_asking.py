@@ -197,6 +197,22 @@ def test_a_streaming_writer_loses_only_what_is_in_flight(ledger, tmp_path):
     assert [asked.text for asked in found] == [f"ASK {n}" for n in range(6)] and len(ledger) == 6
 
 
+def test_a_stream_is_not_parted_by_seeds(ledger):
+    """A stream drains at its end: each further one leaves the engine waiting for its last answers."""
+    streams = []
+
+    class Streaming(ScriptedWriter):
+        def write_each(self, chats, **settings):
+            streams.append((settings["seed"], settings["max_tokens"]))
+            for answer in enumerate(self.write(chats, **settings)):
+                yield [answer]
+
+    requests = [request("a"), request("b", seed=2), request("c", seed=2), request("d", seed=2, max_tokens=9)]
+    found = asker(Streaming(echo), ledger).ask(requests)
+    assert streams == [([1, 2, 2], 50), ([2], 9)]
+    assert [(one.text, one.seed) for one in found] == [("ASK A", 1), ("ASK B", 2), ("ASK C", 2), ("ASK D", 2)]
+
+
 def test_who_interrupts_at_the_progress_leaves_no_thread_and_loses_nothing(ledger):
     """A thread that waited for more would keep the process from ending."""
     closed = []
