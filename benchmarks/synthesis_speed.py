@@ -245,13 +245,13 @@ def summary(output: Path) -> str:
         guided = "guided" if line["guided"] else "none"
         cells = (line["way"], guided, f"{line['tokens_per_second']:.0f}", f"{line['share_of_bare']:.3f}", told)
         rows.append("| " + " | ".join(cells) + " |")
-    rows += ["", f"| way | schema | {' | '.join(TOLD)} |", "| --- " * (2 + len(TOLD)) + "|"]
-    for line in lines:
-        parts = line.get("phases") or []  # older lines have none
-        means = [statistics.mean(part[key] for part in parts) for key in TOLD] if parts else []
-        if means:
-            title = "guided" if line["guided"] else "none"
-            rows.append("| " + " | ".join((line["way"], title, *(f"{mean:.3f}" for mean in means))) + " |")
+    timed = [line for line in lines if line.get("phases")]  # older lines have none
+    if timed:
+        rows += ["", f"| way | schema | {' | '.join(TOLD)} |", "| --- " * (2 + len(TOLD)) + "|"]
+    for line in timed:
+        means = [statistics.mean(part[key] for part in line["phases"]) for key in TOLD]
+        title = "guided" if line["guided"] else "none"
+        rows.append("| " + " | ".join((line["way"], title, *(f"{mean:.3f}" for mean in means))) + " |")
     rows.append("")
     for line in lines:
         if line["way"].startswith("product"):
