@@ -1,7 +1,12 @@
 """Lines handed over while the disk is busy, on a disk whose every write is let through by hand."""
 
+import os
+import signal
+import subprocess
+import sys
 import threading
 from dataclasses import replace
+from pathlib import Path
 from queue import Queue
 
 import pytest
@@ -98,3 +103,35 @@ def test_nothing_handed_over_writes_nothing(ledger):
     with Keeper(ledger) as keeper:
         keeper.put([])
     assert not ledger.path.exists() and keeper.kept() == 0
+
+
+KILLED = """
+import os, signal, sys
+from dataclasses import replace
+from pathlib import Path
+from made_rows import asked
+from synth.keeping import Keeper
+from synth.ledger import Ledger
+
+told = 0
+with Ledger(Path(sys.argv[1])) as ledger, Keeper(ledger) as keeper:
+    for number in range(10**6):
+        keeper.put([replace(asked("one"), key=str(number))])
+        told += keeper.kept()
+        if told > 50:
+            os.write(1, str(told).encode())
+            os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_kill_loses_nothing_that_was_told_of(tmp_path):
+    path = tmp_path / "r.jsonl"
+    tests = Path(__file__).parents[1]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(tests.parent), str(tests / "helpers")))}
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(path)], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    with Ledger(path) as ledger:
+        assert [one.key for one in ledger] == [str(number) for number in range(len(ledger))]
+        assert len(ledger) >= int(done.stdout) > 50
