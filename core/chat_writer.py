@@ -90,12 +90,15 @@ class StreamingChatWriter(ChatWriter, Protocol):
         *,
         max_tokens: int,
         temperature: float,
-        seed: int,
+        seed: int | Sequence[int],
         schema: Mapping[str, Any] | None,
     ) -> Generator[list[tuple[int, Generation]]]:
         """Yield (place of the chat, its answer) of all that came together; see `ChatWriter.write`.
 
-        Closed, it sends no more.
+        A seed for each chat, instead of one for all, keeps them in one stream. Closed, it sends no more.
+
+        Raises:
+            ValueError: There are other than one or n seeds.
         """
         ...
 
@@ -132,17 +135,18 @@ class ConcurrentChatWriter:
         *,
         max_tokens: int,
         temperature: float,
-        seed: int,
+        seed: int | Sequence[int],
         schema: Mapping[str, Any] | None,
     ) -> Generator[list[tuple[int, Generation]]]:
         """See `StreamingChatWriter.write_each`; requests that wait are dropped where the caller stops."""
+        seeds = _seeds(seed, len(chats))
 
-        def one(chat: Chat) -> Generation:
+        def one(chat: Chat, seed: int) -> Generation:
             (made,) = self.inner.write([chat], max_tokens=max_tokens, temperature=temperature, seed=seed, schema=schema)
             return made
 
         with ThreadPoolExecutor(max_workers=self._concurrency) as pool:
-            waiting = {pool.submit(one, chat): place for place, chat in enumerate(chats)}
+            waiting = {pool.submit(one, chat, seeds[place]): place for place, chat in enumerate(chats)}
             try:
                 left = set(waiting)
                 while left:
@@ -220,10 +224,11 @@ class StreamingTokenChatWriter(TokenChatWriter):
         *,
         max_tokens: int,
         temperature: float,
-        seed: int,
+        seed: int | Sequence[int],
         schema: Mapping[str, Any] | None,
     ) -> Generator[list[tuple[int, Generation]]]:
         """See `StreamingChatWriter.write_each`; chats are rendered by threads, some ahead of their turn."""
+        seeds = _seeds(seed, len(chats))
         if not chats:
             return
         self._render(chats[0])  # the template's frames are made once, and not by two threads
@@ -233,8 +238,15 @@ class StreamingTokenChatWriter(TokenChatWriter):
                 in_flight=self.in_flight,
                 max_tokens=max_tokens,
                 temperature=temperature,
-                seed=seed,
+                seed=seeds,
                 schema=schema,
             )
             with closing(coming):
                 yield from coming
+
+
+def _seeds(seed: int | Sequence[int], count: int) -> Sequence[int]:
+    seeds = [seed] * count if isinstance(seed, int) else seed
+    if len(seeds) != count:
+        raise ValueError(f"expected a seed for each of {count} chats, or one for all; got {len(seeds)}")
+    return seeds

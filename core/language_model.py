@@ -147,7 +147,7 @@ class StreamingGenerator(TextGenerator, Protocol):
         in_flight: int,
         max_tokens: int,
         temperature: float = 0.0,
-        seed: int = 0,
+        seed: int | Sequence[int] = 0,
         schema: Mapping[str, Any] | None = None,
     ) -> Generator[list[tuple[int, Generation]]]:
         """Yield (place of the prompt, its continuation) of the prompts that ended together, as they end.
@@ -160,13 +160,26 @@ class StreamingGenerator(TextGenerator, Protocol):
             in_flight: Prompts that are worked on or wait in the engine at most, at least 1.
             max_tokens: See `TextGenerator.generate`, as for all that follows.
             temperature: 0 is greedy.
-            seed: Of the sampling.
+            seed: Of the sampling: one for all, or one for each prompt.
             schema: A JSON schema.
 
         Raises:
             ValueError: `in_flight` is below 1, or the engine is streaming already.
         """
         ...
+
+
+def seed_at(seed: int | Sequence[int], place: int) -> int:
+    """Return the seed of a prompt, of one for all or one for each.
+
+    Raises:
+        ValueError: There is none for this place.
+    """
+    if isinstance(seed, int):
+        return seed
+    if place >= len(seed):
+        raise ValueError(f"expected a seed for each prompt, or one for all; got {len(seed)}, and a prompt {place}")
+    return seed[place]
 
 
 def check_prompts(prompts: Sequence[TokenIds], labels: Sequence[TokenIds]) -> None:

@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from core.language_model import (
     TokenIds,
     check_prompts,
     label_scores,
+    seed_at,
 )
 from core.vllm_options import VllmOptions, engine_arguments, set_environment, start_fault
 from core.vllm_requests import EXACT, MASKED
@@ -207,7 +209,7 @@ class VllmEngine:
         in_flight: int,
         max_tokens: int,
         temperature: float = 0.0,
-        seed: int = 0,
+        seed: int | Sequence[int] = 0,
         schema: Mapping[str, Any] | None = None,
     ) -> Generator[list[tuple[int, Generation]]]:
         """Yield continuations as they end; see `core.language_model.StreamingGenerator`.
@@ -221,12 +223,14 @@ class VllmEngine:
 
         self._check_idle()
         engine, room = self._llm.llm_engine, self._limit - max_tokens
-        asked = _sampling(max_tokens, temperature, seed, schema)
+        asked = cache(partial(_sampling, max_tokens, temperature, schema=schema))
+        asked(seed=0)  # settings that vLLM refuses are told here, not of each prompt
 
-        def submit(name: str, prompt: TokenIds) -> None:
+        def submit(name: str, place: int, prompt: TokenIds) -> None:
             if (fault := prompt_fault(prompt, room)) is not None:
                 raise ValueError(fault)
-            engine.add_request(name, tokens_input(list(prompt)), asked, lora_request=self._adapter)
+            wanted = seed_at(seed, place)
+            engine.add_request(name, tokens_input(list(prompt)), asked(seed=wanted), lora_request=self._adapter)
 
         def read(prompt: TokenIds, output: Any) -> Generation:  # noqa: ANN401
             self._count([prompt], [output])

@@ -19,7 +19,7 @@ def streamed(
     prompts: Iterable[TokenIds],
     *,
     in_flight: int,
-    submit: Callable[[str, TokenIds], None],
+    submit: Callable[[str, int, TokenIds], None],
     faults: tuple[type[Exception], ...],
     read: Callable[[TokenIds, Any], Generation],
     clock: Callable[[], AbstractContextManager[None]],
@@ -33,7 +33,7 @@ def streamed(
         engine: A `vllm.LLM.llm_engine` that nothing else is asked of meanwhile.
         prompts: Token ids, taken as there is room.
         in_flight: Requests in the engine at most, at least 1.
-        submit: Hands the engine a prompt under a name.
+        submit: Hands the engine, under a name, the prompt of a place.
         faults: What `submit` and the engine raise for requests that cannot be answered: they come out as failed.
         read: Reads a finished output.
         clock: Times what the engine itself takes.
@@ -56,7 +56,7 @@ def streamed(
                 flying[name] = place, prompt
                 try:
                     with clock():
-                        submit(name, prompt)
+                        submit(name, place, prompt)
                 except faults as error:
                     del flying[name]
                     ended.append((place, failed(prompt, str(error))))

@@ -142,7 +142,7 @@ class PooledEngine:
         in_flight: int,
         max_tokens: int,
         temperature: float = 0.0,
-        seed: int = 0,
+        seed: int | Sequence[int] = 0,
         schema: Mapping[str, Any] | None = None,
     ) -> Generator[list[tuple[int, Generation]]]:
         """See `core.language_model.StreamingGenerator.generate_each`.

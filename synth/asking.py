@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +13,7 @@ from core.artifacts import content_hash
 from core.chat_writer import DECLINED, ChatMessage, ChatWriter, StreamingChatWriter
 from core.errors import UserError
 from core.language_model import Generation
+from synth.keeping import Keeper
 from synth.ledger import Asked, Ledger
 
 logger = logging.getLogger(__name__)
@@ -56,7 +57,8 @@ class Request:
 class Asker:
     """Asks one model; answers are on the disk batch by batch, or as they come where the writer gives them so.
 
-    A kill loses the batch under way; with a `StreamingChatWriter` the requests in flight.
+    A kill loses the batch under way; with a `StreamingChatWriter` the requests in flight, and the answers that the disk
+    is busy with. `progress` is told of none of those.
 
     Attributes:
         asked: Requests sent by this object.
@@ -115,7 +117,8 @@ class Asker:
 
         Args:
             requests: Put those that share a beginning next to each other. Equal ones are asked once. Batches are made
-                of neighbours that share max_tokens, temperature, seed and schema.
+                of neighbours that share max_tokens, temperature, seed and schema; streams of those that share all but
+                the seed.
             leave: Keys of requests that failed in an earlier run and are not asked again.
 
         Raises:
@@ -132,9 +135,10 @@ class Asker:
         self.reused += len(set(keys) - set(waiting) - self.used)
         self.used.update(keys)
         done = 0
-        for _, group in groupby(waiting.items(), key=lambda item: _settings(item[1])):
+        streams = isinstance(self._writer, StreamingChatWriter)
+        for _, group in groupby(waiting.items(), key=lambda item: _settings(item[1], seeds_differ=streams)):
             alike = list(group)
-            size = len(alike) if isinstance(self._writer, StreamingChatWriter) else self._batch
+            size = len(alike) if streams else self._batch
             for first in range(0, len(alike), size):
                 for kept in self._ask(alike[first : first + size]):
                     done += kept
@@ -147,34 +151,38 @@ class Asker:
         assert known is not None, "every request was asked or known"
         return known
 
-    def _ask(self, batch: Sequence[tuple[str, Request]]) -> Iterator[int]:
+    def _ask(self, batch: Sequence[tuple[str, Request]]) -> Generator[int]:
         """Ask, keep, and yield how many answers were kept."""
         like = batch[0][1]
         chats = [request.messages for _, request in batch]
         started = time.perf_counter()
         if isinstance(self._writer, StreamingChatWriter):
+            seeds = [request.seed for _, request in batch]
             coming = self._writer.write_each(
-                chats, max_tokens=like.max_tokens, temperature=like.temperature, seed=like.seed, schema=like.schema
+                chats, max_tokens=like.max_tokens, temperature=like.temperature, seed=seeds, schema=like.schema
             )
-            with closing(coming):  # now, not when the error's traceback goes: what waits must not be sent any more
+            # Closed now, not when the error's traceback goes: what waits must not be sent any more.
+            with closing(coming), Keeper(self._ledger) as keeper:
                 for together in coming:
                     now = time.perf_counter()
-                    self._keep([batch[place] for place, _ in together], [made for _, made in together], now - started)
+                    found = [made for _, made in together]
+                    keeper.put(self._lines([batch[place] for place, _ in together], found, now - started))
                     started = now
-                    yield len(together)
+                    self._count(found)
+                    if kept := keeper.kept():
+                        yield kept
+            if kept := keeper.kept():
+                yield kept
             return
         found = self._writer.write(
             chats, max_tokens=like.max_tokens, temperature=like.temperature, seed=like.seed, schema=like.schema
         )
-        self._keep(batch, found, time.perf_counter() - started)
+        self._ledger.extend(self._lines(batch, found, time.perf_counter() - started))
+        self._count(found)
         yield len(batch)
 
-    def _keep(self, batch: Sequence[tuple[str, Request]], found: Sequence[Generation], seconds: float) -> None:
-        each = seconds / len(batch)
-        self._ledger.extend(
-            [self._line(key, request, one, each) for (key, request), one in zip(batch, found, strict=True)]
-        )
-        self.asked += len(batch)
+    def _count(self, found: Sequence[Generation]) -> None:
+        self.asked += len(found)
         for one in found:
             alive = one.error is None or one.error.startswith(DECLINED)
             self._failed_in_a_row = 0 if alive else self._failed_in_a_row + 1
@@ -184,6 +192,10 @@ class Asker:
                 f"was finished before is kept in {self._ledger.path}: mend the cause (is the server up? does the "
                 "engine take JSON schemas? else set guide=false) and run the same command again"
             )
+
+    def _lines(self, batch: Sequence[tuple[str, Request]], found: Sequence[Generation], seconds: float) -> list[Asked]:
+        each = seconds / len(batch)
+        return [self._line(key, request, one, each) for (key, request), one in zip(batch, found, strict=True)]
 
     def _line(self, key: str, request: Request, made: Generation, seconds: float) -> Asked:
         return Asked(
@@ -206,5 +218,6 @@ class Asker:
         )
 
 
-def _settings(request: Request) -> tuple[int, float, int, str]:
-    return request.max_tokens, request.temperature, request.seed, content_hash(request.schema)
+def _settings(request: Request, *, seeds_differ: bool) -> tuple[int, float, int | None, str]:
+    seed = None if seeds_differ else request.seed
+    return request.max_tokens, request.temperature, seed, content_hash(request.schema)

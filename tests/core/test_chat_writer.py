@@ -109,6 +109,12 @@ def test_in_one_piece_they_stand_in_order():
     for gate in gates.values():
         gate.set()
     chats = [[ChatMessage(role="user", text=name)] for name in "abc"]
+    drawn = ConcurrentChatWriter(Gated(gates), 3).write_each(chats, **{**SETTINGS, "seed": [7, 8, 9]})
+    assert sorted((place, one.output_tokens) for together in drawn for place, one in together) == [
+        (0, 7),
+        (1, 8),
+        (2, 9),
+    ]
     made = ConcurrentChatWriter(Gated(gates), 3).write(chats, **SETTINGS)
     assert [one.text for one in made] == ["a", "b", "c"] and made[0].output_tokens == 3
     assert ConcurrentChatWriter(Gated({}), 3).write([], **SETTINGS) == []
@@ -149,10 +155,15 @@ def test_an_engine_that_streams_gets_the_same_prompts_and_its_answers_go_out_as_
     came = list(writer.write_each(chats, max_tokens=5, temperature=0.5, seed=3, schema={"type": "object"}))
     assert [[place for place, _ in together] for together in came] == [[1, 0], [3, 2], [4]]
     assert all(made.text == str(place) for together in came for place, made in together)
-    assert engine.asked == [(5, 0.5, 3, {"type": "object"})] and engine.in_flight == 3
+    assert engine.asked == [(5, 0.5, [3] * 5, {"type": "object"})] and engine.in_flight == 3
     TokenChatWriter(all_at_once, byte_tokenizer).write(chats, max_tokens=5, temperature=0.5, seed=3, schema=None)
     assert engine.taken == all_at_once.asked[0][0]
     assert list(writer.write_each([], **SETTINGS)) == [] and len(engine.asked) == 1
+    list(writer.write_each(chats, **{**SETTINGS, "seed": range(5)}))
+    assert list(engine.asked[1][2]) == [0, 1, 2, 3, 4]
+    for one in (writer, ConcurrentChatWriter(Gated({}), 2)):
+        with pytest.raises(ValueError, match=r"a seed for each of 5 chats, or one for all; got 2"):
+            next(one.write_each(chats, **{**SETTINGS, "seed": [1, 2]}))
 
 
 def test_prompts_are_rendered_a_little_ahead_and_no_further(byte_tokenizer):

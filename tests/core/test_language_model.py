@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from core.language_model import ScoringError, check_prompts, label_scores
+from core.language_model import ScoringError, check_prompts, label_scores, seed_at
 
 
 def test_scores_are_renormalised_over_the_labels() -> None:
@@ -62,3 +62,10 @@ def test_what_cannot_be_scored(prompts: list[list[int]], labels: list[list[int]]
 def test_what_can_be_scored() -> None:
     check_prompts([[1], (2, 3)], [[4], (4, 5)])
     check_prompts([], [])
+
+
+def test_a_seed_is_for_all_or_one_for_each() -> None:
+    assert [seed_at(7, place) for place in range(3)] == [7, 7, 7]
+    assert [seed_at([3, 1], place) for place in range(2)] == [3, 1]
+    with pytest.raises(ValueError, match=r"one for all; got 2, and a prompt 2"):
+        seed_at([3, 1], 2)

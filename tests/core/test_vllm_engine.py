@@ -9,7 +9,7 @@ import torch
 from core.adapter_average import average_adapters
 from core.errors import ModelError
 from core.language_model import ScoringError
-from core.vllm_engine import VllmEngine, _sampling, vllm_fault
+from core.vllm_engine import VllmEngine, _refusals, _sampling, vllm_fault
 from core.vllm_options import VllmOptions
 
 needs_vllm = [pytest.mark.vllm, pytest.mark.usefixtures("needs_vllm")]
@@ -224,6 +224,13 @@ class TestEngine:
             found = dict(one for together in coming for one in together)
             assert [found[place].text for place in range(3)] == [made.text for made in whole]
         assert all(made.text.startswith("{") for made in whole)
+        prompt, seeds = prompts[0], [7, 8, 7]
+        coming = engine.generate_each([prompt] * 3, in_flight=3, max_tokens=6, temperature=0.9, seed=seeds)
+        found = dict(one for together in coming for one in together)
+        alone = [engine.generate([prompt], max_tokens=6, temperature=0.9, seed=seed)[0].text for seed in seeds]
+        assert [found[place].text for place in range(3)] == alone and alone[0] != alone[1]
+        with pytest.raises(_refusals(), match="max_tokens"):
+            next(engine.generate_each([prompt], in_flight=1, max_tokens=0))
 
     def test_a_second_engine_and_its_end_leave_the_first_alone(self, engine, smollm2_folder):
         prompts, labels = [[5, 6, 7], [8, 9]], [[1, 2], [3, 4]]

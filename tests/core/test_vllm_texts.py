@@ -18,10 +18,11 @@ class Engine:
 
     def __init__(self, *steps, refuses=()):
         self.steps, self.refuses = list(steps), refuses
-        self.flying, self.most, self.sent, self.aborted, self.ids = {}, 0, [], [], set()
+        self.flying, self.most, self.sent, self.aborted, self.ids, self.places = {}, 0, [], [], set(), []
 
-    def add_request(self, name, prompt):
+    def add_request(self, name, place, prompt):
         assert name not in self.ids
+        self.places.append(place)
         self.ids.add(name)
         if prompt[0] in self.refuses:
             raise ValueError(f"not {prompt[0]}")
@@ -74,7 +75,7 @@ def test_each_answer_comes_as_it_ends_and_the_next_prompt_takes_its_place():
     assert told([next(coming)]) == [[(1, "11")]]
     assert engine.sent == [10, 11, 12]  # sent before the answer was handed over
     assert told(coming) == [[(0, "10"), (2, "12")], [(3, "13")]]
-    assert (engine.most, engine.steps, engine.aborted) == (2, [], [])
+    assert (engine.most, engine.steps, engine.aborted, engine.places) == (2, [], [], [0, 1, 2, 3])
     assert len(timed) == 8  # four sent, four steps
 
 
