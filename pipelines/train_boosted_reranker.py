@@ -163,8 +163,8 @@ def own_encoder(facts: BoostedFacts, settings: Settings) -> LocalModel:
     named = {settings.retriever.model, settings.boosted_training.encoder}
     if settings.retriever.trust_remote_code and facts.encoder not in named:
         raise ModelError(
-            f"a boosted reranker was grown with {facts.encoder}, and retriever.trust_remote_code would run code of that "
-            f"model: set boosted_training.encoder={facts.encoder} if you trust it"
+            f"a boosted reranker was grown with {facts.encoder}, and retriever.trust_remote_code would run code of "
+            f"that model: set boosted_training.encoder={facts.encoder} if you trust it"
         )
     encoder = locate_model(facts.encoder, revision=facts.encoder_commit)
     if encoder.revision != facts.encoder_revision:

@@ -146,7 +146,7 @@ def test_faults_are_told(tiny_job: Callable[..., Job], tiny_model: Path, tmp_pat
         open_reranker(job, chosen)
     trusting = with_base(tiny_job, tiny_model, "retriever.trust_remote_code=true")
     (folder / "config.json").write_text(json.dumps({**about, "encoder": "owner/other"}), "utf-8")
-    with pytest.raises(ModelError, match="set boosted_training.encoder=owner/other if you trust it"):
+    with pytest.raises(ModelError, match=r"set boosted_training\.encoder=owner/other if you trust it"):
         check_reranker(f"boosted:{folder}")(trusting.settings)
     (folder / "config.json").write_text(json.dumps(about), "utf-8")
     (folder / "forest0.txt").write_text("damaged", "utf-8")
