@@ -11,7 +11,6 @@ whose labelled examples are those of the fitted part; scored queries have both a
 """
 
 import argparse
-import json
 import logging
 import tomllib
 from collections.abc import Sequence
@@ -47,9 +46,6 @@ def main() -> None:
             for name in options.variants.split(","):
                 run_fold(options, fold, name, variants[name]["settings"])
     summarise(options.output)
-    for path in sorted(options.output.glob("fold*.json")):
-        found = json.loads(path.read_text(encoding="utf-8"))
-        logger.info("%s: recall@25 %s", path.stem, {k: round(sum(v) / len(v), 4) for k, v in found["recalls"].items()})
 
 
 def run_fold(options: argparse.Namespace, fold: int, name: str, settings: list[str]) -> None:
@@ -94,7 +90,6 @@ def run_fold(options: argparse.Namespace, fold: int, name: str, settings: list[s
             "keys": [query.key for query in scored],
             "unseen": [known.isdisjoint(query.labels) for query in scored],
             "precision": {run: average_precisions(made, labels).tolist() for run, made in runs.items()},
-            "recall": recalls(candidates, labels, k=25).tolist(),
             "recalls": {run: recalls(made, labels, k=25).tolist() for run, made in runs.items()},
         },
     )

@@ -143,7 +143,7 @@ class Fold:
             "keys": keys,
             "unseen": [seen.isdisjoint(self.labels[key]) for key in keys],
             "precision": {run: average_precisions(made, self.labels).tolist() for run, made in runs.items()},
-            "recall": recalls(self.candidates, self.labels, k=25).tolist(),
+            "recalls": {run: recalls(made, self.labels, k=25).tolist() for run, made in runs.items()},
         }
         write_json(path, result)
 

@@ -3,7 +3,7 @@
 # that was cut off is started again with the same RESULTS.
 #   DATA=../shared/data/eedi MODEL=bundled:all-MiniLM-L6-v2 LM=bundled:SmolLM2-135M-Instruct bash benchmarks/listwise_small_gpu.sh
 # STEPS="retrievers variants summary" chooses; VARIANTS as in listwise_small.toml; TEXTS=1 adds hints and explanations;
-# LIMIT seconds a process. EXTRA: further options (a recipe of stage 1: "--set training.batch_size=32"). WORK: folders of the
+# LIMIT seconds a process. EXTRA: further options (a recipe of stage 1: "--set training.batch_size=32"; "--synthetic MADE"). WORK: folders of the
 # folds with their retrievers, for instance those that stage_one_gpu.sh and rerank_gpu.sh left ('…/texts/fold{fold}').
 set -u
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"

@@ -6,8 +6,8 @@ Three steps, so that several processes can share one GPU (a fold each):
     python benchmarks/rerank_folds.py DATA --work 'runs/fold{fold}' --output OUT --only-fold 0 --variants a,b
     python benchmarks/rerank_folds.py DATA --output OUT --summarise
 
-DATA is --train, --misconceptions, --config, --hints, --explanations as for the pipelines. `--work` may be the folders
-that `evaluate_retrieval.py --only-fold` left: their retrievers are re-used.
+DATA is --train, --misconceptions, --config, --hints, --explanations, --synthetic as for the pipelines. `--work` may be
+the folders that `evaluate_retrieval.py --only-fold` left: their retrievers are re-used.
 """
 
 import argparse
@@ -93,7 +93,7 @@ def _run_fold(options: argparse.Namespace, job: Job, one: StageOneRun, scored: S
         "keys": [ranking.key for ranking in candidates],
         "unseen": [seen.isdisjoint(labels[ranking.key]) for ranking in candidates],
         "precision": {name: average_precisions(run, labels).tolist() for name, run in runs.items()},
-        "recall": recalls(candidates, labels, k=25).tolist(),
+        "recalls": {name: recalls(run, labels, k=25).tolist() for name, run in runs.items()},
     }
     options.output.mkdir(parents=True, exist_ok=True)
     suffix = options.variants.replace(",", "+")
@@ -102,6 +102,7 @@ def _run_fold(options: argparse.Namespace, job: Job, one: StageOneRun, scored: S
 
 def summarise(output: Path) -> None:
     precision: dict[str, dict[str, float]] = {}
+    recall: dict[str, dict[str, float]] = {}
     unseen: dict[str, bool] = {}
     fold_of: dict[str, int] = {}
     weights: dict[str, list[Any]] = {}
@@ -112,6 +113,8 @@ def summarise(output: Path) -> None:
             unseen[key], fold_of[key] = new, fold
         for name, values in part["precision"].items():
             precision.setdefault(name, {}).update(zip(part["keys"], values, strict=True))
+        for name, values in part.get("recalls", {}).items():
+            recall.setdefault(name, {}).update(zip(part["keys"], values, strict=True))
         for name, found in part["weights"].items():
             weights.setdefault(name, []).append({"fold": fold, **found})
     keys = sorted(unseen)
@@ -126,6 +129,8 @@ def summarise(output: Path) -> None:
         row = np.array([values[key] for key in keys])
         test = paired_randomisation_test(row, base, groups, seed=0)
         means = [float(row[folds == fold].mean()) for fold in sorted(set(folds.tolist()))]
+        found_at = np.array([recall.get(name, {}).get(key, np.nan) for key in keys])
+        share = float(np.mean([found_at[folds == fold].mean() for fold in sorted(set(folds.tolist()))]))
         rows.append(
             {
                 "run": name,
@@ -137,6 +142,7 @@ def summarise(output: Path) -> None:
                 "low": round(test.low, 4),
                 "high": round(test.high, 4),
                 "p": round(test.p, 5),
+                "recall@25 mean of folds": None if np.isnan(share) else round(share, 4),
             }
         )
     result = {"queries": len(keys), "runs": rows, "weights": weights}
@@ -152,6 +158,7 @@ def job_of(options: argparse.Namespace, overrides: list[str]) -> Job:
         train=options.train,
         hints=options.hints,
         explanations=options.explanations,
+        synthetic=options.synthetic,
     )
     return Job(settings=settings, inputs=inputs, output=options.output, forms=text_forms(settings.text), sources=())
 
@@ -162,6 +169,7 @@ def options_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--misconceptions", type=Path)
     parser.add_argument("--hints", type=Path, action="append", default=[])
     parser.add_argument("--explanations", type=Path, action="append", default=[])
+    parser.add_argument("--synthetic", type=Path, action="append", default=[])
     parser.add_argument("--config", type=Path)
     parser.add_argument("--set", dest="overrides", action="append", default=[])
     parser.add_argument("--work", default="runs/fold{fold}")
