@@ -60,8 +60,8 @@ examples:
       --set reranker_training.use_stage_one=true
   python pipelines/end_to_end.py ... --reranker cross-encoder:models/reranker
   python pipelines/train_reranker.py --kind boosted --train train.csv --misconceptions bank.csv \\
-      --output models/boosted
-  python pipelines/end_to_end.py ... --reranker boosted:models/boosted
+      --output models/boosted --work runs/eedi
+  python pipelines/end_to_end.py ... --output runs/eedi --reranker boosted:models/boosted   # the same stage 1
   python pipelines/train_reranker.py --kind listwise --train train.csv --misconceptions bank.csv \\
       --output models/listwise --set lm_training.method=qlora --set lm_training.gradient_checkpointing=true
   python pipelines/train_reranker.py --kind pointwise ... --synthetic runs/made --set synthetic.mode=first
