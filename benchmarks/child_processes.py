@@ -1,5 +1,6 @@
 """Processes of a benchmark: each leads a process group, has a time limit and a log, and none outlives this one."""
 
+import argparse
 import contextlib
 import os
 import re
@@ -88,3 +89,13 @@ def what_happened(log: Path, *, most: int = 3000) -> str:
     named = dict.fromkeys(found.group(1)[:500] for found in map(_ERROR.match, lines) if found)
     errors = "\n".join(list(named)[:10])
     return (f"errors:\n{errors}\n…\n" if errors else "") + "\n".join(lines).rstrip()[-most:]
+
+
+def add_room_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how much of a GPU an engine takes."""
+    parser.add_argument(
+        "--cache-gib", type=float, default=2.0, help="vLLM's room for keys and values, an engine (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--memory", type=float, default=0.06, help="share of a GPU that an engine must find free (default: %(default)s)"
+    )

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from child_processes import Child, end_with_sigterm, run_children, what_happened
+from child_processes import Child, add_room_options, end_with_sigterm, run_children, what_happened
 
 from core.artifacts import made_by, package_version, read_manifest
 from core.device import resolve_device
@@ -56,12 +56,7 @@ def main() -> None:
         default="float16",
         help="vLLM's: float16 keeps 3 bits more than bfloat16",
     )
-    made.add_argument(
-        "--cache-gib", type=float, default=2.0, help="vLLM's room for keys and values (default: %(default)s)"
-    )
-    made.add_argument(
-        "--memory", type=float, default=0.06, help="share of the GPU that vLLM must find free (default: %(default)s)"
-    )
+    add_room_options(made)
     made.add_argument("--limit", type=float, default=600, help="seconds a folder may take (default: %(default)s)")
     made.add_argument("--at-a-time", type=int, default=1, help="folders side by side (default: %(default)s)")
     made.add_argument("--enforce-eager", action="store_true", help="vLLM without CUDA graphs: starts sooner")

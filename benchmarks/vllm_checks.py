@@ -24,7 +24,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from child_processes import Child, end_with_sigterm, run_children, what_happened
+from child_processes import Child, add_room_options, end_with_sigterm, run_children, what_happened
 
 CHECKS = ("workers", "server", "adapters", "generate")
 
@@ -49,12 +49,7 @@ def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
     made.add_argument("--most", type=float, default=2e-3, help="largest difference, nat (default: %(default)s)")
     made.add_argument("--most-16bit", type=float, default=2e-2, help="where vLLM has 16 bits (default: %(default)s)")
     made.add_argument("--tf32", action="store_true", help="leave Triton its default for float32")
-    made.add_argument(
-        "--cache-gib", type=float, default=2.0, help="vLLM's room for keys and values, an engine (default: %(default)s)"
-    )
-    made.add_argument(
-        "--memory", type=float, default=0.06, help="share of a GPU that an engine must find free (default: %(default)s)"
-    )
+    add_room_options(made)
     made.add_argument("--answers", type=int, default=16, help="texts under a schema (default: %(default)s)")
     made.add_argument("--limit", type=float, default=420, help="seconds a check may take (default: %(default)s)")
     made.add_argument("--at-a-time", type=int, default=1, help="checks side by side (default: %(default)s)")

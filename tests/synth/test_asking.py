@@ -237,18 +237,21 @@ def test_who_interrupts_at_the_progress_leaves_no_thread_and_loses_nothing(ledge
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("keeper")]
 
 
-def test_a_full_disk_stops_a_stream(ledger, monkeypatch):
-    class Streaming(ScriptedWriter):
-        def write_each(self, chats, **settings):
-            for answer in enumerate(self.write(chats, **settings)):
-                yield [answer]
+class OneByOne(ScriptedWriter):
+    """Gives each answer as it comes."""
 
+    def write_each(self, chats, **settings):
+        for answer in enumerate(self.write(chats, **settings)):
+            yield [answer]
+
+
+def test_a_full_disk_stops_a_stream(ledger, monkeypatch):
     def full(_):
         raise InputError("full")
 
     monkeypatch.setattr(ledger, "extend", full)
     with pytest.raises(InputError, match="full"):
-        asker(Streaming(echo), ledger).ask([request(str(n)) for n in range(6)])
+        asker(OneByOne(echo), ledger).ask([request(str(n)) for n in range(6)])
 
 
 def test_a_dead_server_is_sent_no_more_while_the_error_goes_its_way(ledger, monkeypatch):
