@@ -139,8 +139,12 @@ class Evidence:
         return QueryEvidence(queries=queries, groups=groups, views=views)
 
     def _text(self, query: Query, view: str) -> str:
-        template = query_templates(self.plan)[view]
+        template = self._templates[view]
         return query_text(query, template) if applies(query, template) else ""
+
+    @cached_property
+    def _templates(self) -> Mapping[str, QueryTemplate]:
+        return query_templates(self.plan)
 
     @cached_property
     def _texts(self) -> list[str]:

@@ -100,8 +100,6 @@ def train_boosted(
     truths: Sequence[Sequence[bool]],
     columns: Sequence[str],
     recipe: BoostedRecipe,
-    *,
-    weights: Sequence[float] | None = None,
 ) -> BoostedTrees:
     """Grow the forests on queries with at least one true candidate.
 
@@ -110,27 +108,24 @@ def train_boosted(
         truths: For each candidate of each query, whether it is one of the query's labels.
         columns: Names of the features.
         recipe: How.
-        weights: What each query counts for; None: 1.
 
     Raises:
         ValueError: The lengths differ.
         ModelError: No query has its label among the candidates beside a wrong one, or LightGBM cannot be loaded.
     """
-    if not len(features) == len(truths) == len(weights if weights is not None else truths):
-        raise ValueError("features, truths and weights must be of one length")
+    if len(features) != len(truths):
+        raise ValueError("features and truths must be of one length")
     used = [row for row, truth in enumerate(truths) if any(truth) and not all(truth)]
     if not used:
         raise ModelError("no query to train on has its label and a wrong candidate among its candidates")
     lightgbm = _lightgbm()
     counts = [len(truths[row]) for row in used]
-    per_pair = None if weights is None else np.repeat([weights[row] for row in used], counts)
     texts = []
     for number in range(recipe.models):
         data = lightgbm.Dataset(
             np.concatenate([features[row] for row in used]),
             np.concatenate([np.asarray(truths[row], dtype=np.int64) for row in used]),
             group=counts,
-            weight=per_pair,
             feature_name=[f"f{place}" for place in range(len(columns))],
         )
         text = lightgbm.train(_parameters(recipe, number), data, recipe.rounds).model_to_string()

@@ -39,6 +39,23 @@ def echo(chat):
     return chat[-1].text.upper()
 
 
+class OneByOne(ScriptedWriter):
+    """Gives each answer as it comes; notes that its stream was closed."""
+
+    def __init__(self, answer, *, between=lambda: None):
+        super().__init__(answer)
+        self.between = between
+        self.closed = False
+
+    def write_each(self, chats, **settings):
+        try:
+            for answer in enumerate(self.write(chats, **settings)):
+                yield [answer]
+                self.between()
+        finally:
+            self.closed = True
+
+
 def test_answers_come_in_order_and_are_kept_with_all_that_made_them(ledger):
     writer = ScriptedWriter(echo)
     told = []
@@ -215,34 +232,21 @@ def test_a_stream_is_not_parted_by_seeds(ledger):
 
 def test_who_interrupts_at_the_progress_leaves_no_thread_and_loses_nothing(ledger):
     """A thread that waited for more would keep the process from ending."""
-    closed = []
 
-    class Streaming(ScriptedWriter):
-        def write_each(self, chats, **settings):
-            try:
-                for answer in enumerate(self.write(chats, **settings)):
-                    yield [answer]
-                    while not len(ledger):
-                        time.sleep(0.001)
-            finally:
-                closed.append(True)
+    def until_the_disk_has_one():
+        while not len(ledger):
+            time.sleep(0.001)
+
+    writer = OneByOne(echo, between=until_the_disk_has_one)
 
     def interrupt(done, total):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt) as caught:
-        asker(Streaming(echo), ledger, progress=interrupt).ask([request(str(n)) for n in range(6)])
-    assert caught.value.__traceback__ is not None and closed  # the traceback still holds the frames
+        asker(writer, ledger, progress=interrupt).ask([request(str(n)) for n in range(6)])
+    assert caught.value.__traceback__ is not None and writer.closed  # the traceback still holds the frames
     assert [asked.row for asked in ledger][:2] == ["0", "1"]  # the second came before the first was told of
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("keeper")]
-
-
-class OneByOne(ScriptedWriter):
-    """Gives each answer as it comes."""
-
-    def write_each(self, chats, **settings):
-        for answer in enumerate(self.write(chats, **settings)):
-            yield [answer]
 
 
 def test_a_full_disk_stops_a_stream(ledger, monkeypatch):
@@ -256,19 +260,10 @@ def test_a_full_disk_stops_a_stream(ledger, monkeypatch):
 
 def test_a_dead_server_is_sent_no_more_while_the_error_goes_its_way(ledger, monkeypatch):
     monkeypatch.setattr(asking, "STOP_AFTER", 2)
-    closed = []
-
-    class Streaming(ScriptedWriter):
-        def write_each(self, chats, **settings):
-            try:
-                for answer in enumerate(self.write(chats, **settings)):
-                    yield [answer]
-            finally:
-                closed.append(True)
-
+    writer = OneByOne(lambda _: failed("gone"))
     with pytest.raises(AskingError) as caught:
-        asker(Streaming(lambda _: failed("gone")), ledger).ask([request(str(n)) for n in range(6)])
-    assert closed and caught.value.__traceback__ is not None  # the traceback still holds the frames
+        asker(writer, ledger).ask([request(str(n)) for n in range(6)])
+    assert writer.closed and caught.value.__traceback__ is not None  # the traceback still holds the frames
 
 
 def test_the_time_of_streamed_answers_adds_up_to_what_passed(ledger, monkeypatch):
