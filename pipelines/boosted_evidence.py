@@ -1,7 +1,6 @@
 """What a boosted reranker looks at: an untrained encoder's view of queries and bank, and labelled examples."""
 
-import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,27 +8,22 @@ from typing import Final
 
 import numpy as np
 
-from core.artifacts import content_hash, read_arrays, sweep_temporaries, write_arrays
-from core.errors import ArtifactMismatchError, InputError
+from core.artifacts import content_hash
 from core.models import LocalModel
-from core.records import Misconception, Query, Question, Ranking, queries_of
+from core.records import Query, Question, Ranking
 from core.text import normalise
 from eval.groups import question_groups
-from pipelines.adapter_base import base_key, own_base
 from pipelines.job import Job
-from pipelines.loading import load_encoder
+from pipelines.view_vectors import ViewVectors
 from rerank.boosted_folder import BankView, QueryView
 from rerank.ranking_features import (
     BankEvidence,
-    Embeddings,
     Features,
     QueryEvidence,
     feature_names,
     ranking_features,
 )
-from retrieval.text import Latex, MisconceptionTemplate, QueryTemplate, applies, misconception_text, query_text
-
-logger = logging.getLogger(__name__)
+from retrieval.text import Latex, MisconceptionTemplate, QueryTemplate
 
 HINT: Final = "hint"
 QUESTION: Final = "question"
@@ -125,75 +119,23 @@ class Evidence:
         return self._seen(voters, [self._groups.of(voter.question) for voter in voters])
 
     def _seen(self, queries: Sequence[Query], groups: Sequence[frozenset[int]]) -> QueryEvidence:
-        place = self._place_of_text
-        views: dict[str, Embeddings] = {}
-        for view in self.plan.query_views:
-            texts = [self._text(query, view) for query in queries]
-            unknown = [query.key for query, text in zip(queries, texts, strict=True) if text and text not in place]
-            if unknown:
-                raise InputError(f"queries {', '.join(unknown[:5])}: are none of the files' queries, so not embedded")
-            rows = np.zeros((len(texts), self._vectors.shape[1]), dtype=np.float32)
-            known = [row for row, text in enumerate(texts) if text]
-            rows[known] = self._vectors[[place[texts[row]] for row in known]]
-            views[view] = rows
-        return QueryEvidence(queries=queries, groups=groups, views=views)
-
-    def _text(self, query: Query, view: str) -> str:
-        template = self._templates[view]
-        return query_text(query, template) if applies(query, template) else ""
+        return QueryEvidence(queries=queries, groups=groups, views=self._vectors.of_queries(queries))
 
     @cached_property
-    def _templates(self) -> Mapping[str, QueryTemplate]:
-        return query_templates(self.plan)
-
-    @cached_property
-    def _texts(self) -> list[str]:
-        """Every text of the job's queries once, in order: encoded together, so that its bits never change."""
-        made = [one.question for one in self.job.synthetic]
-        labelled = [*self.job.queries(self.job.train, labelled_only=True), *queries_of(made, labelled_only=True)]
-        queries = [*labelled, *self.job.queries(self.job.test)]
-        texts = [self._text(query, view) for view in self.plan.query_views for query in queries]
-        return list(dict.fromkeys(text for text in texts if text))
-
-    @cached_property
-    def _place_of_text(self) -> Mapping[str, int]:
-        return {text: place for place, text in enumerate(self._texts)}
-
-    @cached_property
-    def _vectors(self) -> Embeddings:
-        return self._embedded("boosted-queries", {"queries": self._texts}, queries=True)["queries"]
+    def _vectors(self) -> ViewVectors:
+        return ViewVectors(
+            self.job,
+            self.model,
+            queries=query_templates(self.plan),
+            bank=bank_templates(self.plan),
+            folder=self._folder,
+            name="boosted",
+        )
 
     @cached_property
     def _bank(self) -> BankEvidence:
-        templates = bank_templates(self.plan)
-        texts = {view: _bank_texts(self.job.bank, templates[view]) for view in self.plan.bank_views}
-        views = self._embedded("boosted-bank", texts, queries=False)
-        return BankEvidence(ids=np.array([entry.id for entry in self.job.bank], dtype=np.int64), views=views)
-
-    def _embedded(self, name: str, texts: Mapping[str, list[str]], *, queries: bool) -> dict[str, Embeddings]:
-        made_from = {
-            "artifact": "embeddings of a boosted reranker",
-            "model_revision": self.model.revision,
-            "texts": content_hash(dict(texts)),
-            "encoder": encoder_key(self.job, self.model),
-        }
-        path = None if self._folder is None else self._folder / f"{name}.safetensors"
-        if path is not None and path.is_file():
-            try:
-                return read_arrays(path, made_from)
-            except ArtifactMismatchError:
-                logger.info("%s: other texts or another model; embedded again", path.name)
-        encoder = load_encoder(self.job, self.model.folder, beside=True)
-        try:
-            encode: Callable[[list[str]], Embeddings] = encoder.encode_queries if queries else encoder.encode_documents
-            made = {view: encode(of_view) for view, of_view in texts.items()}
-        finally:
-            encoder.close()
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            sweep_temporaries(path.parent, [path.name])
-            write_arrays(path, made, made_from)
-        return made
+        ids = np.array([entry.id for entry in self.job.bank], dtype=np.int64)
+        return BankEvidence(ids=ids, views=self._vectors.of_bank)
 
 
 class _Groups:
@@ -210,13 +152,6 @@ class _Groups:
         return frozenset(number for number in found if number is not None)
 
 
-def encoder_key(job: Job, encoder: LocalModel) -> str:
-    """Return what embeddings of a boosted reranker depend on besides model and texts, for manifests."""
-    retriever = job.settings.retriever
-    base = base_key(encoder.folder, own_base(retriever))
-    return content_hash([retriever.max_length, retriever.pooling, retriever.device, retriever.dtype, base or []])
-
-
 def evidence_hash(job: Job, queries: Sequence[Query]) -> str:
     """Return what pins queries as a boosted reranker sees them: more than the texts that stage 1 reads."""
     read = [
@@ -231,21 +166,19 @@ def _skill(question: Question) -> list[int | str | None]:
 
 
 def query_templates(plan: EvidencePlan) -> Mapping[str, QueryTemplate]:
-    """Return how a query is written in each view."""
-    return {
+    """Return how a query is written in each of the plan's views."""
+    written = {
         HINT: QueryTemplate(fields=("hint",), latex=plan.latex),
         QUESTION: QueryTemplate(fields=("construct", "subject", "question", "correct", "incorrect"), latex=plan.latex),
         SKILL: QueryTemplate(fields=("construct", "subject"), latex=plan.latex),
     }
+    return {view: written[view] for view in plan.query_views}
 
 
 def bank_templates(plan: EvidencePlan) -> Mapping[str, MisconceptionTemplate]:
-    """Return how an entry is written in each view."""
-    return {
+    """Return how an entry is written in each of the plan's views."""
+    written = {
         NAME: MisconceptionTemplate(latex=plan.latex),
         EXPLANATION: MisconceptionTemplate(explanation=True, name=False, latex=plan.latex),
     }
-
-
-def _bank_texts(bank: Sequence[Misconception], template: MisconceptionTemplate) -> list[str]:
-    return [misconception_text(entry, template) for entry in bank]
+    return {view: written[view] for view in plan.bank_views}

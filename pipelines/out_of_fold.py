@@ -11,6 +11,7 @@ from core.records import Query, Question, Ranking, queries_of
 from eval.groups import question_groups
 from eval.splits import question_folds
 from pipelines.job import Job, base_model, fingerprints
+from pipelines.learned_fusion import fusion_made_from
 from pipelines.stage_one import StageOne
 from pipelines.stage_one_run import StageOneRun
 from pipelines.stage_one_weights import fuse
@@ -93,7 +94,8 @@ def out_of_fold_candidates(run: StageOneRun) -> OutOfFold:
                 thresholds=(weights.threshold,) if weights.neighbours > 0 else (),
                 lexical=weights.lexical > 0,
             )
-            fused = fuse(runs, weights, method=settings.fusion.method, top=settings.candidates)
+            fusion, top = settings.fusion, settings.candidates
+            fused = fuse(runs, weights, method=fusion.method, top=top, window=fusion.window)
             found |= {ranking.key: ranking for ranking in fused}
         return [found[query.key] for query in queries]
 
@@ -105,6 +107,7 @@ def out_of_fold_candidates(run: StageOneRun) -> OutOfFold:
         "memory": [run.queries_hash(run.job.queries(fold.memory, labelled_only=True)) for fold in folds],
         "weights": weights.to_json(),
         "method": [settings.fusion.method, settings.fusion.depth, settings.lexical.kind],
+        **({"learned": fusion_made_from(run.job)} if settings.fusion.learned else {}),
         "top": settings.candidates,
     }
     return OutOfFold(
@@ -157,7 +160,9 @@ def _folds(run: StageOneRun, numbers: dict[int, int], made_rows: Sequence[Questi
         job = _without(fold_job(run.job), own)
         name = f"fold{number}/retriever"
         folder = trained_retriever(job, run.stages, name, split.train)
-        stage = StageOne(run.job, locate_model(str(folder)), folder.with_name("bank"), pool=run.encoders)
+        stage = StageOne(
+            run.job, locate_model(str(folder)), folder.with_name("bank"), pool=run.encoders, views=run.views
+        )
         learnt = synthetic_rows(job, split.train) if job.synthetic else []
         fitted = frozenset(numbers[question.id] for question in (*split.train, *learnt))
         provenance = _provenance(name, queries, fitted)

@@ -4,7 +4,7 @@ One schema serves every pipeline: a pipeline reads the tables it needs. TOML fil
 these defaults, `--set table.key=value` overrides the files. Parts never see a config: pipelines hand them plain values.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -25,6 +25,7 @@ from pipelines.training_settings import RerankerTrainingSettings, TrainingSettin
 Cosine = Annotated[float, Field(ge=-1.0, lt=1.0)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 QueryField = Literal["construct", "subject", "question", "correct", "incorrect", "hint"]
+QueryView = Annotated[tuple[QueryField, ...], Field(min_length=1)]
 
 
 class SplitSettings(StrictModel):
@@ -130,11 +131,35 @@ class LexicalSettings(StrictModel):
 class FusionSettings(StrictModel):
     """How retrievers are fused, and for which share of unseen labels weights are fitted."""
 
-    method: Literal["scores", "reciprocal_rank"] = "scores"
+    method: Literal["scores", "reciprocal_rank", "learned"] = Field(
+        "scores",
+        description="learned: by scores first; then a linear score, fitted on the inner split, of that sum, the base "
+        "model's similarities in several views, and labelled examples.",
+    )
     depth: Annotated[int, Field(ge=25)] = Field(3000, description="Entries of each retriever that enter the fusion.")
     unseen_share: Share | None = Field(
         None, description="Share of unseen labels that you expect; weights are fitted for it. null: the split's own."
     )
+    views: tuple[QueryView, ...] = Field(
+        (("construct", "subject"), ("question", "correct", "incorrect"), ("correct", "incorrect")),
+        min_length=1,
+        description="Of method learned: the fields of a query that the base model reads, one list a view.",
+    )
+    window: Annotated[int, Field(ge=25)] = Field(300, description="Of method learned: candidates that it scores.")
+    penalty: Weight = Field(0.001, description="Of method learned: what long weights cost.")
+
+    @model_validator(mode="after")
+    def _views_are_distinct(self) -> Self:
+        if len(set(self.views)) != len(self.views) or any(len(set(view)) != len(view) for view in self.views):
+            raise ValueError(
+                f"fusion.views {[list(view) for view in self.views]}: a view, or a field of one, occurs twice"
+            )
+        return self
+
+    @property
+    def learned(self) -> bool:
+        """Whether a linear score is fitted over several channels."""
+        return self.method == "learned"
 
 
 class PriorSettings(StrictModel):

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ from pipelines.job import Job
 from pipelines.loading import load_encoder
 from pipelines.settings import RetrieverSettings
 from pipelines.stage_one_weights import StageOneRuns
+from pipelines.view_vectors import ViewVectors
 from retrieval.bank import BankEmbeddings, embed_bank, joined_bank
+from retrieval.channels import Channels, Voters
 from retrieval.encoder import Embeddings
 from retrieval.encoder_pool import EncoderPool, PooledEncoder
 from retrieval.ensemble import JoinedEncoder, open_first
@@ -41,12 +44,21 @@ class StageOne:
         joined: Put the embeddings of the config's `retriever.also` beside this model's.
         pool: Holds whichever model is open, one at a time; shared by retrievers that take turns. One of its own where
             None.
+        views: The base model's vectors, for a learned fusion; `runs` has no channels where None.
     """
 
     def __init__(
-        self, job: Job, model: LocalModel, cache: Path, *, joined: bool = True, pool: EncoderPool | None = None
+        self,
+        job: Job,
+        model: LocalModel,
+        cache: Path,
+        *,
+        joined: bool = True,
+        pool: EncoderPool | None = None,
+        views: ViewVectors | None = None,
     ) -> None:
         self.job = job
+        self._views = views
         self._pool = pool or EncoderPool()
         self._also = [locate_model(name) for name in job.settings.retriever.also] if joined else []
         self.model = model
@@ -189,28 +201,40 @@ class StageOne:
         depth = min(len(self.job.bank), self.job.settings.fusion.depth)
         embedded = self.embed_queries(queries)
         dense = self.dense(queries, top_n=depth, embedded=embedded)
+        electorate = _electorate(self.job, queries, memory)
         return StageOneRuns(
             dense=dense,
-            neighbours=self._neighbours(queries, embedded, memory, thresholds, depth) if thresholds else {},
+            neighbours=self._neighbours(queries, embedded, electorate, thresholds, depth) if thresholds else {},
             lexical=self._lexical(queries, depth) if lexical else None,
+            channels=None if self._views is None else self._channels(self._views, queries, embedded, electorate),
+        )
+
+    def _channels(
+        self, views: ViewVectors, queries: Sequence[Query], embedded: Embeddings, electorate: "_Electorate"
+    ) -> Channels:
+        (names,) = views.of_bank.values()
+        asked, voting = views.of_queries(queries), views.of_queries(electorate.voters)
+        return Channels(
+            groups=electorate.query_groups,
+            views={**asked, "retriever": embedded},
+            voters=Voters(
+                groups=electorate.voter_groups,
+                labels=[voter.labels for voter in electorate.voters],
+                views={**voting, "retriever": self._embed_voters(electorate.voters)},
+            ),
+            bank_ids=np.array([entry.id for entry in self.job.bank], dtype=np.int64),
+            bank=dict.fromkeys(asked, names),
         )
 
     def _neighbours(
         self,
         queries: Sequence[Query],
         embedded: Embeddings,
-        memory: Sequence[Question],
+        electorate: "_Electorate",
         thresholds: Sequence[float],
         depth: int,
     ) -> dict[float, list[Ranking]]:
-        voters = self.job.queries(memory, labelled_only=True)
-        asked = list(dict.fromkeys(query.question for query in queries))
-        # Groups over both together: a question repeated under another id must not find its own answer.
-        numbers = question_groups([*memory, *asked])
-        of_memory = dict(zip([q.id for q in memory], numbers[: len(memory)].tolist(), strict=True))
-        of_asked = dict(zip(asked, numbers[len(memory) :].tolist(), strict=True))
-        voter_groups: IntArray = np.array([of_memory[voter.question.id] for voter in voters], dtype=np.int64)
-        query_groups: IntArray = np.array([of_asked[query.question] for query in queries], dtype=np.int64)
+        voters = electorate.voters
         voter_vectors = self._embed_voters(voters)
         ids = self._bank[0].ids
         keys = [query.key for query in queries]
@@ -218,9 +242,9 @@ class StageOne:
         for threshold in thresholds:
             scores = neighbour_scores(
                 embedded,
-                query_groups,
+                electorate.query_groups,
                 voter_vectors,
-                voter_groups,
+                electorate.voter_groups,
                 [voter.labels for voter in voters],
                 ids,
                 threshold=threshold,
@@ -238,3 +262,26 @@ class StageOne:
             Ranking(key=run.key, ids=run.ids, scores=run.scores / run.scores[0]) if run.scores[0] > 0 else run
             for run in runs
         ]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Electorate:
+    """Who votes for whom: labelled queries, and the question groups of both sides on one numbering."""
+
+    voters: list[Query]
+    voter_groups: IntArray
+    query_groups: IntArray
+
+
+def _electorate(job: Job, queries: Sequence[Query], memory: Sequence[Question]) -> _Electorate:
+    voters = job.queries(memory, labelled_only=True)
+    asked = list(dict.fromkeys(query.question for query in queries))
+    # Groups over both together: a question repeated under another id must not find its own answer.
+    numbers = question_groups([*memory, *asked])
+    of_memory = dict(zip([q.id for q in memory], numbers[: len(memory)].tolist(), strict=True))
+    of_asked = dict(zip(asked, numbers[len(memory) :].tolist(), strict=True))
+    return _Electorate(
+        voters=voters,
+        voter_groups=np.array([of_memory[voter.question.id] for voter in voters], dtype=np.int64),
+        query_groups=np.array([of_asked[query.question] for query in queries], dtype=np.int64),
+    )

@@ -11,12 +11,14 @@ from core.artifacts import content_hash, write_json
 from core.models import LocalModel, locate_model
 from core.records import Query, Question, Ranking
 from pipelines.job import Job, base_model
+from pipelines.learned_fusion import fusion_made_from, fusion_views, with_channels
 from pipelines.plan import Plan, make_plan, precision_metric
 from pipelines.stage_one import StageOne
 from pipelines.stage_one_weights import StageOneRuns, StageOneWeights, fit_stage_one, fuse
 from pipelines.stages import Stages
 from pipelines.synthetic_rows import synthetic_rows
 from pipelines.train_stage import trained_retriever
+from pipelines.view_vectors import ViewVectors
 from retrieval.encoder_pool import EncoderPool
 from retrieval.text import query_text
 
@@ -56,9 +58,11 @@ class StageOneRun:
     def fitted(self) -> StageOne:
         """The retriever fitted without the held-out part: weights are fitted with it."""
         if self.given is not None:
-            return StageOne(self.job, self.given, self.stages.folder / "bank", pool=self.encoders)
+            return StageOne(self.job, self.given, self.stages.folder / "bank", pool=self.encoders, views=self.views)
         folder = trained_retriever(self.job, self.stages, "retriever", self.plan.fit)
-        return StageOne(self.job, locate_model(str(folder)), self.stages.folder / "bank", pool=self.encoders)
+        return StageOne(
+            self.job, locate_model(str(folder)), self.stages.folder / "bank", pool=self.encoders, views=self.views
+        )
 
     @cached_property
     def final(self) -> StageOne:
@@ -66,7 +70,9 @@ class StageOneRun:
         if self.given is not None or not self.job.settings.training.refit:
             return self.fitted
         folder = trained_retriever(self.job, self.stages, "retriever-refit", self.questions)
-        return StageOne(self.job, locate_model(str(folder)), self.stages.folder / "bank-refit", pool=self.encoders)
+        return StageOne(
+            self.job, locate_model(str(folder)), self.stages.folder / "bank-refit", pool=self.encoders, views=self.views
+        )
 
     @cached_property
     def zero_shot(self) -> StageOne | None:
@@ -75,6 +81,11 @@ class StageOneRun:
             return None
         cache = self.stages.folder / "bank-zero-shot"
         return StageOne(self.job, base_model(self.job.settings), cache, joined=False, pool=self.encoders)
+
+    @cached_property
+    def views(self) -> ViewVectors | None:
+        """The base model's vectors that a learned fusion compares; None where the fusion is another."""
+        return fusion_views(self.job, self.stages.folder) if self.job.settings.fusion.learned else None
 
     @cached_property
     def weights(self) -> Mapping[Half, StageOneWeights]:
@@ -150,12 +161,17 @@ class StageOneRun:
         return (*fitted, *(synthetic_rows(self.job, fitted) if self.job.settings.synthetic.neighbours else ()))
 
     def _write_weights(self, path: Path) -> None:
-        plan = self.plan
-        runs = self._validation_runs()
-        metric = precision_metric(plan.queries)
-        fitted = {half: fit_stage_one(self.job, runs, plan.rows(half), plan.unseen, metric) for half in HALVES}
+        fitted = {half: self._fit_weights(half) for half in HALVES}
         logger.info("stage-1 weights: %s", fitted[None])
         write_json(path, {_name(half): weights.to_json() for half, weights in fitted.items()})
+
+    def _fit_weights(self, half: Half) -> StageOneWeights:
+        plan, runs = self.plan, self._validation_runs()
+        rows = plan.rows(half)
+        weights = fit_stage_one(self.job, runs, rows, plan.unseen, precision_metric(plan.queries))
+        if not self.job.settings.fusion.learned:
+            return weights
+        return with_channels(self.job, runs, weights, rows, plan.queries, plan.unseen)
 
     def _validation_runs(self) -> StageOneRuns:
         if "validation" not in self._runs:
@@ -181,8 +197,8 @@ class StageOneRun:
         return self._runs[key]
 
     def _fused(self, runs: StageOneRuns, weights: StageOneWeights) -> list[Ranking]:
-        settings = self.job.settings
-        return fuse(runs, weights, method=settings.fusion.method, top=settings.candidates)
+        fusion = self.job.settings.fusion
+        return fuse(runs, weights, method=fusion.method, top=self.job.settings.candidates, window=fusion.window)
 
     def _rankings_from(self, artifact: str) -> dict[str, Any]:
         return {
@@ -200,7 +216,7 @@ class StageOneRun:
         return {
             "neighbours": settings.neighbours.model_dump(mode="json"),
             "lexical": settings.lexical.model_dump(mode="json"),
-            "fusion": settings.fusion.model_dump(mode="json"),
+            **fusion_made_from(self.job),
         }
 
     def queries_hash(self, queries: Sequence[Query]) -> str:

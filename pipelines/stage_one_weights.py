@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
 
 from core.fitting import fit_weights, reweighted_mean
 from core.fusion import fuse_scores, reciprocal_rank_fusion
 from core.records import FloatArray, Query, Question, Ranking
 from eval.splits import seen_labels
 from pipelines.job import Job
+from retrieval.channels import Channels, rescored
 
 QueryMetric = Callable[[Sequence[Ranking]], FloatArray]
 """Rankings of labelled queries -> one value a query, higher is better."""
@@ -15,15 +19,23 @@ QueryMetric = Callable[[Sequence[Ranking]], FloatArray]
 
 @dataclass(frozen=True, kw_only=True)
 class StageOneWeights:
-    """How the retrievers are fused: the dense one has weight 1."""
+    """How the retrievers are fused: the dense one has weight 1.
+
+    Attributes:
+        threshold: Cosine from which a labelled neighbour votes.
+        neighbours: Weight of the neighbours.
+        lexical: Weight of word overlap.
+        channels: The linear score that is put over that sum: channel -> weight; None where the sum is all.
+    """
 
     threshold: float
     neighbours: float
     lexical: float
+    channels: dict[str, float] | None = None
 
-    def to_json(self) -> dict[str, float]:
+    def to_json(self) -> dict[str, Any]:
         """Return the weights for a file."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 DENSE_ONLY = StageOneWeights(threshold=0.0, neighbours=0.0, lexical=0.0)
@@ -31,22 +43,56 @@ DENSE_ONLY = StageOneWeights(threshold=0.0, neighbours=0.0, lexical=0.0)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StageOneRuns:
-    """What each retriever says of the same queries: `neighbours` holds a run per threshold tried."""
+    """What each retriever says of the same queries.
+
+    Attributes:
+        dense: The trained retriever's rankings.
+        neighbours: A run per threshold tried.
+        lexical: The run by word overlap.
+        channels: What a learned fusion weighs beside them; None where there is none.
+    """
 
     dense: list[Ranking]
     neighbours: dict[float, list[Ranking]]
     lexical: list[Ranking] | None
+    channels: Channels | None = None
+
+    def part(self, rows: Sequence[int]) -> "StageOneRuns":
+        """Return what they say of some of the queries."""
+        return StageOneRuns(
+            dense=[self.dense[row] for row in rows],
+            neighbours={key: [run[row] for row in rows] for key, run in self.neighbours.items()},
+            lexical=None if self.lexical is None else [self.lexical[row] for row in rows],
+            channels=None if self.channels is None else self.channels.part(rows),
+        )
 
 
-def fuse(runs: StageOneRuns, weights: StageOneWeights, *, method: str, top: int) -> list[Ranking]:
-    """Fuse the retrievers' runs at given weights, by scores or by reciprocal rank.
+def fuse(runs: StageOneRuns, weights: StageOneWeights, *, method: str, top: int, window: int = 0) -> list[Ranking]:
+    """Fuse the retrievers' runs at given weights: by scores, by reciprocal rank, or by a learned linear score.
 
     Args:
         runs: What the retrievers said.
         weights: Their weights; a retriever at weight 0 is left out.
-        method: `scores` or `reciprocal_rank`.
+        method: `scores`, `reciprocal_rank` or `learned`; the last is by scores, then by the weights' channels.
         top: Entries to keep.
+        window: Entries that the channels score, `top` at least.
+
+    Raises:
+        ValueError: The weights are for other channels than the runs have.
     """
+    if weights.channels is None:
+        return summed(runs, weights, method=method, top=top)
+    channels = runs.channels
+    if channels is None or set(channels.names) != set(weights.channels):
+        found = None if channels is None else sorted(channels.names)
+        raise ValueError(f"weights for the channels {sorted(weights.channels)}, but the runs have {found}")
+    first = summed(runs, weights, method=method, top=max(top, window))
+    column = np.array([weights.channels[name] for name in channels.names])
+    return rescored(first, channels.features(first, runs.dense), column, top=top)
+
+
+def summed(runs: StageOneRuns, weights: StageOneWeights, *, method: str, top: int) -> list[Ranking]:
+    """Return the weighted sum of the runs' scores or reciprocal ranks, see `fuse`; channels are not looked at."""
     parts, shares = [runs.dense], [1.0]
     if weights.neighbours > 0:
         parts.append(runs.neighbours[weights.threshold])
@@ -80,17 +126,13 @@ def fit_stage_one(
         metric: The value of each query's ranking.
     """
     settings = job.settings
-    part = StageOneRuns(
-        dense=[runs.dense[row] for row in rows],
-        neighbours={key: [run[row] for row in rows] for key, run in runs.neighbours.items()},
-        lexical=None if runs.lexical is None else [runs.lexical[row] for row in rows],
-    )
+    part = runs.part(rows)
     mask = [unseen[row] for row in rows]
     share = expected_share(job, mask)
 
     def score(point: tuple[float, ...]) -> float:
         weights = StageOneWeights(threshold=point[0], neighbours=point[1], lexical=point[2])
-        return reweighted_mean(metric(fuse(part, weights, method=settings.fusion.method, top=25)), mask, share)
+        return reweighted_mean(metric(summed(part, weights, method=settings.fusion.method, top=25)), mask, share)
 
     neighbours = settings.neighbours
     grids = [

@@ -9,7 +9,7 @@ from core.artifacts import content_hash
 from core.errors import ModelError
 from core.models import LocalModel, locate_model
 from core.records import Question
-from pipelines.boosted_evidence import Evidence, EvidencePlan, encoder_key, evidence_hash, evidence_plan
+from pipelines.boosted_evidence import Evidence, EvidencePlan, evidence_hash, evidence_plan
 from pipelines.boosted_settings import BoostedTrainingSettings
 from pipelines.job import Job, base_model, fingerprints
 from pipelines.out_of_fold import OutOfFold
@@ -18,6 +18,7 @@ from pipelines.settings import Settings
 from pipelines.stage_one_run import StageOneRun
 from pipelines.stages import Stages
 from pipelines.train_stage import fitted_on, warn_of_overlap
+from pipelines.view_vectors import encoder_key
 from rerank.boosted import BoostedRecipe, BoostedReranker, BoostedTrees, check_installed, train_boosted
 from rerank.boosted_folder import BoostedFacts, forest_hashes, read_boosted, read_facts, write_boosted
 

@@ -3,13 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from core.errors import InputError
 from core.models import locate_model
 from core.records import Question, Ranking
-from pipelines import boosted_evidence
 from pipelines.boosted_evidence import Evidence, evidence_plan
 from pipelines.job import Job
 
@@ -62,34 +59,3 @@ def test_a_question_never_finds_its_own_answer(tiny_job: Callable[..., Job], tin
 
     assert sum(examples(alone)) == 0
     assert examples(job.train) == examples(rest) and sum(examples(rest)) > 0
-
-
-def test_texts_are_embedded_once_and_kept(
-    tiny_job: Callable[..., Job], tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    job = tiny_job()
-    queries = job.queries(job.test)[:2]
-    given = [everything(job, query.key) for query in queries]
-    first = evidence_of(job, tiny_model, job.train, tmp_path).features(queries, given)
-    assert {path.name for path in tmp_path.glob("*.safetensors")} == {
-        "boosted-bank.safetensors",
-        "boosted-queries.safetensors",
-    }
-    opened: list[str] = []
-    plain = boosted_evidence.load_encoder
-    monkeypatch.setattr(boosted_evidence, "load_encoder", lambda *a, **k: opened.append("opened") or plain(*a, **k))
-    again = evidence_of(job, tiny_model, job.train, tmp_path).features(queries, given)
-    assert opened == []
-    assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip(first, again, strict=True))
-    other = tiny_job("text.latex=keep")  # other texts: embedded again
-    evidence_of(other, tiny_model, other.train, tmp_path).features(other.queries(other.test)[:1], given[:1])
-    assert opened
-
-
-def test_a_query_of_other_files_is_named(tiny_job: Callable[..., Job], tiny_model: Path) -> None:
-    job = tiny_job()
-    query = job.queries(job.test)[0]
-    stranger = Question(id=987654, text="Never seen?", answers=query.question.answers, correct=query.question.correct)
-    strange = job.queries([stranger])[0]
-    with pytest.raises(InputError, match=r"987654_. ?.*none of the files' queries"):
-        evidence_of(job, tiny_model, job.train).features([strange], [everything(job, strange.key)])

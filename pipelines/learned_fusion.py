@@ -1,0 +1,94 @@
+"""The learned fusion of stage 1: the base model's vectors that it compares, and the fit of its linear score."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.errors import InputError
+from core.fitting import query_weights
+from core.linear_fusion import fit_linear_scores
+from core.records import Query
+from pipelines.job import Job, base_model
+from pipelines.stage_one_weights import StageOneRuns, StageOneWeights, expected_share, summed
+from pipelines.view_vectors import ViewVectors, encoder_key
+from retrieval.text import MisconceptionTemplate, QueryTemplate
+
+_LEARNED_ONLY = {"views", "window", "penalty"}
+
+
+def fusion_views(job: Job, folder: Path) -> ViewVectors:
+    """Return the vectors that `fusion.views` asks for, by the model that the retriever starts from.
+
+    Args:
+        job: The job.
+        folder: Keeps the vectors: `fusion-queries.safetensors` and `fusion-bank.safetensors`.
+
+    Raises:
+        ModelError: The model is not there.
+    """
+    latex = job.settings.text.latex
+    return ViewVectors(
+        job,
+        base_model(job.settings),
+        queries={" + ".join(fields): QueryTemplate(fields=fields, latex=latex) for fields in job.settings.fusion.views},
+        bank={"name": MisconceptionTemplate(latex=latex)},
+        folder=folder,
+        name="fusion",
+    )
+
+
+def fusion_made_from(job: Job) -> dict[str, Any]:
+    """Return what a fusion depends on beside weights, queries and retriever, for manifests."""
+    fusion = job.settings.fusion
+    if not fusion.learned:
+        return {"fusion": fusion.model_dump(mode="json", exclude=_LEARNED_ONLY)}
+    base = base_model(job.settings)
+    return {
+        "fusion": fusion.model_dump(mode="json"),
+        "views": [base.revision, encoder_key(job, base), job.settings.text.latex],
+    }
+
+
+def with_channels(
+    job: Job,
+    runs: StageOneRuns,
+    weights: StageOneWeights,
+    rows: Sequence[int],
+    queries: Sequence[Query],
+    unseen: Sequence[bool],
+) -> StageOneWeights:
+    """Return weights with a linear score fitted on the candidates that the retrievers' sum gives.
+
+    Args:
+        job: The job; its config holds the share of unseen labels to fit for.
+        runs: What the retrievers and channels say of an inner split's queries.
+        weights: Those of the sum.
+        rows: Which queries to fit on.
+        queries: The split's queries.
+        unseen: For each of them, whether none of its labels occurs in training.
+
+    Raises:
+        InputError: None of the queries has a label among its candidates.
+        ValueError: The runs have no channels.
+    """
+    settings = job.settings.fusion
+    part, mask = runs.part(rows), [unseen[row] for row in rows]
+    if part.channels is None:
+        raise ValueError("a learned fusion needs channels beside the runs; there are none")
+    first = summed(part, weights, method=settings.method, top=settings.window)
+    right = [np.isin(ranking.ids, queries[row].labels) for ranking, row in zip(first, rows, strict=True)]
+    if not any(hits.any() for hits in right):
+        raise InputError(
+            f"fusion.method learned: none of {len(right)} held-out queries has its label among {settings.window} "
+            "candidates, so there is nothing to fit on; use method scores, or a larger fusion.window"
+        )
+    fitted = fit_linear_scores(
+        part.channels.features(first, part.dense),
+        right,
+        query_weights=query_weights(mask, expected_share(job, mask)),
+        penalty=settings.penalty,
+    )
+    return replace(weights, channels=dict(zip(part.channels.names, fitted.tolist(), strict=True)))

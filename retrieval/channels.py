@@ -1,0 +1,187 @@
+"""What stage 1 knows of a candidate beside its fused score: similarities in several views, and labelled examples.
+
+A channel is one number for a (query, candidate) pair. All are dot products of stored vectors, or counts: a learned
+fusion (`core.linear_fusion`) weighs them.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from core.records import FloatArray, IntArray, Ranking
+from retrieval.encoder import Embeddings
+from retrieval.neighbours import neighbour_scores
+
+_BLOCK = 256
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Voters:
+    """Labelled training queries.
+
+    Attributes:
+        groups: int64, shape (t,): question groups.
+        labels: t collections of misconception ids.
+        views: View name -> float32, shape (t, d), rows of length 1 (or 0: the query lacks the view).
+    """
+
+    groups: IntArray
+    labels: Sequence[Collection[int]]
+    views: Mapping[str, Embeddings]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Channels:
+    """The channels of n queries.
+
+    Attributes:
+        groups: int64, shape (n,): question groups, on the voters' numbering. A query's own group never votes.
+        views: View name -> float32, shape (n, d), rows of length 1 (or 0: the query lacks the view).
+        voters: Labelled training queries, with the same views.
+        bank_ids: int64, shape (m,), distinct.
+        bank: View name -> float32, shape (m, d): the entries as the view's encoder sees them. A view that is not here
+            is compared with examples alone.
+
+    Raises:
+        ValueError: The voters have other views, the bank has one more, or lengths differ.
+    """
+
+    groups: IntArray
+    views: Mapping[str, Embeddings]
+    voters: Voters
+    bank_ids: IntArray
+    bank: Mapping[str, Embeddings]
+
+    def __post_init__(self) -> None:
+        if set(self.views) != set(self.voters.views) or not set(self.bank) <= set(self.views):
+            raise ValueError(
+                f"queries have the views {sorted(self.views)}, voters {sorted(self.voters.views)}, the bank "
+                f"{sorted(self.bank)}"
+            )
+        asked = {len(self.groups), *(len(rows) for rows in self.views.values())}
+        known = {len(self.bank_ids), *(len(rows) for rows in self.bank.values())}
+        if len(asked) != 1 or len(known) != 1:
+            raise ValueError(f"queries of lengths {sorted(asked)}, entries of lengths {sorted(known)}")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the columns of `features` are."""
+        entries = [f"{view} to entry" for view in self.bank]
+        examples = [f"{view} to nearest example" for view in self.views]
+        return ("fused", "retriever", *entries, *examples, "no example", "log examples")
+
+    def part(self, rows: Sequence[int]) -> "Channels":
+        """Return the channels of some of the queries."""
+        chosen = list(rows)
+        views = {name: vectors[chosen] for name, vectors in self.views.items()}
+        return replace(self, groups=self.groups[chosen], views=views)
+
+    def features(self, fused: Sequence[Ranking], dense: Sequence[Ranking]) -> list[FloatArray]:
+        """Return the channels of every candidate.
+
+        Args:
+            fused: n rankings: the candidates, with the score that they have so far.
+            dense: n rankings by the trained retriever; a candidate that it does not hold gets its lowest score.
+
+        Returns:
+            n float64 matrices, shape (candidates, columns), the columns as in `names`. Similarities to entries are
+            cosines; those to the nearest example are cosine + 1, and 0 where a candidate has no example of another
+            question, of which `no example` is the indicator; `log examples` is log(1 + their number).
+
+        Raises:
+            ValueError: There are not n rankings, or a candidate is not in the bank.
+        """
+        if not len(fused) == len(dense) == len(self.groups):
+            raise ValueError(f"{len(fused)} and {len(dense)} rankings for {len(self.groups)} queries")
+        made: list[FloatArray] = []
+        for start in range(0, len(fused), _BLOCK):
+            rows = range(start, min(start + _BLOCK, len(fused)))
+            nearest = {view: self._nearest(view, slice(rows.start, rows.stop)) for view in self.views}
+            for row in rows:
+                own = {view: scores[row - start] for view, scores in nearest.items()}
+                made.append(self._of(row, fused[row], dense[row], own))
+        return made
+
+    def _nearest(self, view: str, rows: slice) -> Embeddings:
+        voters = self.voters
+        return neighbour_scores(
+            self.views[view][rows],
+            self.groups[rows],
+            voters.views[view],
+            voters.groups,
+            voters.labels,
+            self.bank_ids,
+            threshold=-1.0,
+        )
+
+    def _of(self, row: int, fused: Ranking, dense: Ranking, nearest: Mapping[str, Embeddings]) -> FloatArray:
+        places = self._places(fused)
+        known = dict(zip(dense.ids.tolist(), dense.scores.tolist(), strict=True))
+        lowest = float(dense.scores[-1]) if len(dense) else 0.0
+        columns = [fused.scores, np.array([known.get(entry, lowest) for entry in fused.ids.tolist()])]
+        columns += [entries[places] @ self.views[view][row] for view, entries in self.bank.items()]
+        columns += [nearest[view][places] for view in self.views]
+        examples = self._examples(int(self.groups[row]))[places]
+        columns += [examples == 0, np.log1p(examples)]
+        return np.stack([np.asarray(column, dtype=np.float64) for column in columns], axis=1)
+
+    def _places(self, ranking: Ranking) -> IntArray:
+        order = self._by_id
+        places: IntArray = order[
+            np.minimum(np.searchsorted(self.bank_ids, ranking.ids, sorter=order), len(self.bank_ids) - 1)
+        ]
+        strange = ranking.ids[self.bank_ids[places] != ranking.ids]
+        if len(strange):
+            raise ValueError(f"query {ranking.key}: candidate {strange[0]} is not in the bank")
+        return places
+
+    @cached_property
+    def _by_id(self) -> IntArray:
+        return np.argsort(self.bank_ids, kind="stable")
+
+    def _examples(self, group: int) -> npt.NDArray[np.float64]:
+        """Return how many voters of other groups each entry has."""
+        counts = self._counts.copy()
+        for label, number in self._of_group.get(group, {}).items():
+            counts[self._place[label]] -= number
+        return counts
+
+    @cached_property
+    def _place(self) -> dict[int, int]:
+        return {int(entry): place for place, entry in enumerate(self.bank_ids)}
+
+    @cached_property
+    def _of_group(self) -> Mapping[int, Counter[int]]:
+        found: dict[int, Counter[int]] = defaultdict(Counter)
+        for group, labels in zip(self.voters.groups.tolist(), self.voters.labels, strict=True):
+            found[group].update(set(labels))
+        return found
+
+    @cached_property
+    def _counts(self) -> npt.NDArray[np.float64]:
+        counts = np.zeros(len(self.bank_ids))
+        for of_group in self._of_group.values():
+            for label, number in of_group.items():
+                counts[self._place[label]] += number
+        return counts
+
+
+def rescored(
+    fused: Sequence[Ranking], features: Sequence[FloatArray], weights: FloatArray, *, top: int
+) -> list[Ranking]:
+    """Return the candidates in the order of their weighted channels.
+
+    Args:
+        fused: n rankings.
+        features: Their channels, as `Channels.features` gives them.
+        weights: Shape (columns,).
+        top: Candidates to keep.
+    """
+    return [
+        Ranking.from_scores(ranking.key, ranking.ids, matrix @ weights, top=top)
+        for ranking, matrix in zip(fused, features, strict=True)
+    ]

@@ -1,0 +1,148 @@
+"""A learned fusion of stage 1, over the tiny files."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.errors import InputError
+from core.models import locate_model
+from core.records import Query, Question, Ranking
+from pipelines.job import Job
+from pipelines.learned_fusion import fusion_made_from, fusion_views, with_channels
+from pipelines.out_of_fold import out_of_fold_candidates
+from pipelines.stage_one_run import StageOneRun
+from pipelines.stage_one_weights import DENSE_ONLY, StageOneRuns, StageOneWeights, fuse
+from pipelines.stages import Stages
+from retrieval.channels import Channels, Voters
+
+TinyJob = Callable[..., Job]
+LEARNED = "fusion.method=learned"
+
+
+def labelled(*labels: int) -> list[Query]:
+    return [
+        Query(
+            question=Question(
+                id=row, text=f"q{row}", answers=("1", "2", "3", "4"), correct="A", labels=((), (label,), (), ())
+            ),
+            letter="B",
+        )
+        for row, label in enumerate(labels)
+    ]
+
+
+def runs_of(*orders: Sequence[int], voted: Sequence[int] = (1, 1, 1, 2)) -> StageOneRuns:
+    """Return dense runs of entries 1 to 3, and channels that know how many examples each entry has."""
+    dense = [
+        Ranking.from_scores(f"{row}_B", order, [1 - place / 10 for place in range(len(order))])
+        for row, order in enumerate(orders)
+    ]
+    nothing = np.zeros((len(orders), 2), dtype=np.float32)
+    voters = Voters(
+        groups=np.arange(len(voted)) + 100,
+        labels=[(label,) for label in voted],
+        views={"skill": np.zeros((len(voted), 2), dtype=np.float32)},
+    )
+    channels = Channels(
+        groups=np.arange(len(orders)), views={"skill": nothing}, voters=voters, bank_ids=np.array([1, 2, 3]), bank={}
+    )
+    return StageOneRuns(dense=dense, neighbours={}, lexical=None, channels=channels)
+
+
+def test_what_the_retriever_misses_and_the_examples_know_is_learned(tiny_job: TinyJob) -> None:
+    job = tiny_job(LEARNED)
+    runs = runs_of([3, 2, 1], [2, 3, 1], [3, 2, 1], [2, 3, 1])
+    queries = labelled(1, 1, 1, 2)  # the retriever puts the frequent label last
+    weights = with_channels(job, runs, DENSE_ONLY, range(4), queries, [False] * 4)
+    assert weights.channels is not None and weights.channels["log examples"] > 0
+    fused = fuse(runs, weights, method="learned", top=2, window=300)
+    assert [ranking.ids[0] for ranking in fused] == [1, 1, 1, 1]
+    assert [len(ranking) for ranking in fused] == [2, 2, 2, 2]
+    assert [ranking.ids[0] for ranking in fuse(runs, DENSE_ONLY, method="learned", top=2)] == [3, 2, 3, 2]
+
+
+def test_only_the_rows_asked_for_count(tiny_job: TinyJob) -> None:
+    job = tiny_job(LEARNED)
+    runs, queries = runs_of([1, 2], [1, 2], [2, 1], [2, 1]), labelled(1, 1, 1, 1)
+    agree, differ = (
+        with_channels(job, runs, DENSE_ONLY, rows, queries, [False] * 4).channels for rows in ([0, 1], [2, 3])
+    )
+    assert agree is not None and differ is not None
+    assert agree["fused"] > 0 > differ["fused"]
+
+
+def test_it_is_fitted_for_the_share_of_unseen_labels_that_is_expected(tiny_job: TinyJob) -> None:
+    """Three queries carry an entry with examples, the last one (unseen) an entry without."""
+    runs, queries = runs_of([1, 3], [1, 3], [1, 3], [1, 3]), labelled(1, 1, 1, 3)
+    found = {}
+    for share in ("null", "0.9"):
+        job = tiny_job(LEARNED, f"fusion.unseen_share={share}")
+        weights = with_channels(job, runs, DENSE_ONLY, range(4), queries, [False, False, False, True])
+        found[share] = fuse(runs, weights, method="learned", top=1, window=300)[0].ids[0]
+    assert found == {"null": 1, "0.9": 3}
+
+
+def test_nothing_to_fit_on_is_said(tiny_job: TinyJob) -> None:
+    runs = runs_of([1, 2], [1, 2])
+    with pytest.raises(InputError, match="none of 2 held-out queries has its label among 300 candidates"):
+        with_channels(tiny_job(LEARNED), runs, DENSE_ONLY, range(2), labelled(3, 3), [False] * 2)
+    with pytest.raises(ValueError, match="needs channels"):
+        with_channels(
+            tiny_job(LEARNED), replace(runs, channels=None), DENSE_ONLY, range(2), labelled(1, 1), [False] * 2
+        )
+
+
+def test_weights_of_other_channels_are_refused() -> None:
+    weights = StageOneWeights(threshold=0.0, neighbours=0.0, lexical=0.0, channels={"fused": 1.0})
+    with pytest.raises(ValueError, match=r"\['fused'\], but the runs have \['fused', 'log examples'"):
+        fuse(runs_of([1, 2]), weights, method="learned", top=2)
+
+
+def test_manifests_tell_what_it_reads(tiny_job: TinyJob) -> None:
+    assert fusion_made_from(tiny_job()) == fusion_made_from(tiny_job("fusion.window=50")), "not in use, not compared"
+    first = fusion_made_from(tiny_job(LEARNED))
+    for other in ("fusion.window=50", "fusion.penalty=0.5", 'fusion.views=[["question"]]', "text.latex=keep"):
+        assert fusion_made_from(tiny_job(LEARNED, other)) != first, other
+
+
+def test_views_are_the_configs_fields(tiny_job: TinyJob) -> None:
+    job = tiny_job('fusion.views=[["correct", "incorrect"], ["construct"]]')
+    found = fusion_views(job, job.output).of_queries(job.queries(job.test)[:2])
+    assert list(found) == ["correct + incorrect", "construct"]
+
+
+def test_stage_one_end_to_end_with_it(tiny_job: TinyJob, tiny_model: Path, tmp_path: Path) -> None:
+    job = tiny_job(LEARNED)
+
+    def start(folder: str) -> StageOneRun:
+        return StageOneRun(job, Stages(folder=tmp_path / folder), job.train, given=locate_model(str(tiny_model)))
+
+    one = start("out")
+    queries = one.job.queries(one.job.test)
+    candidates, held_out = one.candidates(queries), one.validation_candidates()
+    weights = one.weights[None]
+    assert weights.channels is not None
+    assert "construct + subject to nearest example" in weights.channels
+    assert {len(ranking) for ranking in candidates} == {min(len(job.bank), job.settings.candidates)}
+    assert (tmp_path / "out" / "fusion-queries.safetensors").is_file()
+    again = start("out")  # what was fitted is read back
+    assert again.weights == one.weights and not [r for r in again.stages.records if not r.reused]
+    assert again.candidates(queries) == candidates and again.validation_candidates() == held_out
+    elsewhere = start("other")
+    assert elsewhere.candidates(queries) == candidates, "the same bytes from nothing"
+
+
+def test_out_of_fold_candidates_are_fused_alike(tiny_job: TinyJob, tiny_model: Path, tmp_path: Path) -> None:
+    job = tiny_job(LEARNED)
+    run = StageOneRun(job, Stages(folder=tmp_path), job.train, given=locate_model(str(tiny_model)))
+    found = out_of_fold_candidates(run)
+    weights = run.weights[None]
+    runs = run.fitted.runs(
+        found.queries, run.plan.fit, thresholds=(weights.threshold,) if weights.neighbours > 0 else (), lexical=False
+    )
+    fusion, top = job.settings.fusion, job.settings.candidates
+    assert found.candidates == fuse(runs, weights, method="learned", top=top, window=fusion.window)
+    assert found.candidates != fuse(runs, replace(weights, channels=None), method="learned", top=top)
