@@ -93,6 +93,7 @@ class Study:
             train=self.options.train,
             hints=[],
             explanations=[],
+            synthetic=[],
             output=self.work,
         )
         return job_of(read, [])

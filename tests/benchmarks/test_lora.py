@@ -1,5 +1,6 @@
 """The benchmarks of LoRA steps, of writing and of small retrievers: what can break unseen until they run on a GPU."""
 
+import argparse
 import importlib
 import json
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 BENCHMARKS = ROOT / "benchmarks"
+SAMPLE = ROOT / "data" / "sample"
 
 
 @pytest.fixture
@@ -138,6 +140,22 @@ def test_an_ensemble_scores_by_the_mean_of_its_members_cosines(script):
     against = {name: compared_with(name, dict.fromkeys(runs)) for name in runs}
     assert against["ensemble of five"] == against["average-svd"] == "best single (part0)"
     assert against["minilm + average-svd"] == "minilm" and against["minilm"] is None and against["part0"] is None
+
+
+def test_a_members_job_reads_the_files(script, tmp_path):
+    study = script("llm_retriever")
+    options = argparse.Namespace(
+        work=tmp_path,
+        lm="bundled:SmolLM2-135M-Instruct",
+        minilm="bundled:all-MiniLM-L6-v2",
+        set_lm=["training.epochs=2"],
+        set_minilm=[],
+        train=SAMPLE / "train.csv",
+        misconceptions=SAMPLE / "misconceptions.csv",
+    )
+    adapters, minilm = (study.Study(options).job(name) for name in ("part0", "minilm"))
+    assert adapters.settings.training.epochs == 2 and adapters.settings.training.method == "lora"
+    assert minilm.settings.retriever.model == "bundled:all-MiniLM-L6-v2" and len(minilm.train) == len(adapters.train) > 0
 
 
 def test_the_adapters_config_is_known(script):
