@@ -155,7 +155,8 @@ def test_a_members_job_reads_the_files(script, tmp_path):
     )
     adapters, minilm = (study.Study(options).job(name) for name in ("part0", "minilm"))
     assert adapters.settings.training.epochs == 2 and adapters.settings.training.method == "lora"
-    assert minilm.settings.retriever.model == "bundled:all-MiniLM-L6-v2" and len(minilm.train) == len(adapters.train) > 0
+    assert minilm.settings.retriever.model == "bundled:all-MiniLM-L6-v2"
+    assert len(minilm.train) == len(adapters.train) > 0
 
 
 def test_the_adapters_config_is_known(script):
