@@ -86,9 +86,9 @@ def with_channels(
             "candidates, so there is nothing to fit on; use method scores, or a larger fusion.window"
         )
     fitted = fit_linear_scores(
-        part.channels.features(first, part.dense),
+        part.channels.features(first, part.single),
         right,
         query_weights=query_weights(mask, expected_share(job, mask)),
         penalty=settings.penalty,
     )
-    return replace(weights, channels=dict(zip(part.channels.names, fitted.tolist(), strict=True)))
+    return replace(weights, channels=dict(zip(part.channels.names(part.single), fitted.tolist(), strict=True)))

@@ -92,7 +92,7 @@ def out_of_fold_candidates(run: StageOneRun) -> OutOfFold:
                 fold.queries,
                 fold.memory,
                 thresholds=(weights.threshold,) if weights.neighbours > 0 else (),
-                lexical=weights.lexical > 0,
+                lexical=weights.reads_words,
             )
             fusion, top = settings.fusion, settings.candidates
             fused = fuse(runs, weights, method=fusion.method, top=top, window=fusion.window)

@@ -133,8 +133,8 @@ class FusionSettings(StrictModel):
 
     method: Literal["scores", "reciprocal_rank", "learned"] = Field(
         "scores",
-        description="learned: by scores first; then a linear score, fitted on the inner split, of that sum, the base "
-        "model's similarities in several views, and labelled examples.",
+        description="learned: by scores first; then a linear score, fitted on the inner split, of that sum, each "
+        "retriever's own score, the base model's similarities in several views, and labelled examples.",
     )
     depth: Annotated[int, Field(ge=25)] = Field(3000, description="Entries of each retriever that enter the fusion.")
     unseen_share: Share | None = Field(

@@ -180,7 +180,7 @@ class StageOneRun:
                 self.plan.queries,
                 self.memory(self.plan.fit),
                 thresholds=settings.neighbours.thresholds if settings.neighbours.enabled else (),
-                lexical=any(settings.lexical.weights),
+                lexical=any(settings.lexical.weights) or settings.fusion.learned,
             )
         return self._runs["validation"]
 
@@ -192,7 +192,7 @@ class StageOneRun:
                 queries,
                 self.memory(self.questions),
                 thresholds=(weights.threshold,) if weights.neighbours > 0 else (),
-                lexical=weights.lexical > 0,
+                lexical=weights.reads_words,
             )
         return self._runs[key]
 

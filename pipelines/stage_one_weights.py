@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from retrieval.channels import Channels, rescored
 
 QueryMetric = Callable[[Sequence[Ranking]], FloatArray]
 """Rankings of labelled queries -> one value a query, higher is better."""
+
+
+WORDS: Final = "word overlap"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +35,11 @@ class StageOneWeights:
     neighbours: float
     lexical: float
     channels: dict[str, float] | None = None
+
+    @property
+    def reads_words(self) -> bool:
+        """Whether they need the run by word overlap."""
+        return self.lexical > 0 or WORDS in (self.channels or {})
 
     def to_json(self) -> dict[str, Any]:
         """Return the weights for a file."""
@@ -56,6 +64,11 @@ class StageOneRuns:
     neighbours: dict[float, list[Ranking]]
     lexical: list[Ranking] | None
     channels: Channels | None = None
+
+    @property
+    def single(self) -> dict[str, list[Ranking]]:
+        """The retrievers whose own scores are channels."""
+        return {"retriever": self.dense, **({} if self.lexical is None else {WORDS: self.lexical})}
 
     def part(self, rows: Sequence[int]) -> "StageOneRuns":
         """Return what they say of some of the queries."""
@@ -83,12 +96,12 @@ def fuse(runs: StageOneRuns, weights: StageOneWeights, *, method: str, top: int,
     if weights.channels is None:
         return summed(runs, weights, method=method, top=top)
     channels = runs.channels
-    if channels is None or set(channels.names) != set(weights.channels):
-        found = None if channels is None else sorted(channels.names)
-        raise ValueError(f"weights for the channels {sorted(weights.channels)}, but the runs have {found}")
+    names = () if channels is None else channels.names(runs.single)
+    if channels is None or set(names) != set(weights.channels):
+        raise ValueError(f"weights for the channels {sorted(weights.channels)}, but the runs have {sorted(names)}")
     first = summed(runs, weights, method=method, top=max(top, window))
-    column = np.array([weights.channels[name] for name in channels.names])
-    return rescored(first, channels.features(first, runs.dense), column, top=top)
+    column = np.array([weights.channels[name] for name in names])
+    return rescored(first, channels.features(first, runs.single), column, top=top)
 
 
 def summed(runs: StageOneRuns, weights: StageOneWeights, *, method: str, top: int) -> list[Ranking]:

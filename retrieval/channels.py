@@ -1,11 +1,11 @@
-"""What stage 1 knows of a candidate beside its fused score: similarities in several views, and labelled examples.
+"""What stage 1 knows of a candidate beside its fused score: each retriever's, similarities in several views, examples.
 
-A channel is one number for a (query, candidate) pair. All are dot products of stored vectors, or counts: a learned
-fusion (`core.linear_fusion`) weighs them.
+A channel is one number for a (query, candidate) pair. All are dot products of stored vectors, word overlap, or counts:
+a learned fusion (`core.linear_fusion`) weighs them.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -67,12 +67,11 @@ class Channels:
         if len(asked) != 1 or len(known) != 1:
             raise ValueError(f"queries of lengths {sorted(asked)}, entries of lengths {sorted(known)}")
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """What the columns of `features` are."""
+    def names(self, runs: Iterable[str]) -> tuple[str, ...]:
+        """Return what the columns of `features` are, for runs of these names."""
         entries = [f"{view} to entry" for view in self.bank]
         examples = [f"{view} to nearest example" for view in self.views]
-        return ("fused", "retriever", *entries, *examples, "no example", "log examples")
+        return ("fused", *runs, *entries, *examples, "no example", "log examples")
 
     def part(self, rows: Sequence[int]) -> "Channels":
         """Return the channels of some of the queries."""
@@ -80,12 +79,12 @@ class Channels:
         views = {name: vectors[chosen] for name, vectors in self.views.items()}
         return replace(self, groups=self.groups[chosen], views=views)
 
-    def features(self, fused: Sequence[Ranking], dense: Sequence[Ranking]) -> list[FloatArray]:
+    def features(self, fused: Sequence[Ranking], runs: Mapping[str, Sequence[Ranking]]) -> list[FloatArray]:
         """Return the channels of every candidate.
 
         Args:
             fused: n rankings: the candidates, with the score that they have so far.
-            dense: n rankings by the trained retriever; a candidate that it does not hold gets its lowest score.
+            runs: Retriever -> n rankings, whose scores are columns; a candidate that one does not hold gets its lowest.
 
         Returns:
             n float64 matrices, shape (candidates, columns), the columns as in `names`. Similarities to entries are
@@ -95,15 +94,16 @@ class Channels:
         Raises:
             ValueError: There are not n rankings, or a candidate is not in the bank.
         """
-        if not len(fused) == len(dense) == len(self.groups):
-            raise ValueError(f"{len(fused)} and {len(dense)} rankings for {len(self.groups)} queries")
+        lengths = [len(fused), *(len(run) for run in runs.values())]
+        if set(lengths) != {len(self.groups)}:
+            raise ValueError(f"rankings of lengths {lengths} for {len(self.groups)} queries")
         made: list[FloatArray] = []
         for start in range(0, len(fused), _BLOCK):
             rows = range(start, min(start + _BLOCK, len(fused)))
             nearest = {view: self._nearest(view, slice(rows.start, rows.stop)) for view in self.views}
             for row in rows:
                 own = {view: scores[row - start] for view, scores in nearest.items()}
-                made.append(self._of(row, fused[row], dense[row], own))
+                made.append(self._of(row, fused[row], [run[row] for run in runs.values()], own))
         return made
 
     def _nearest(self, view: str, rows: slice) -> Embeddings:
@@ -118,11 +118,9 @@ class Channels:
             threshold=-1.0,
         )
 
-    def _of(self, row: int, fused: Ranking, dense: Ranking, nearest: Mapping[str, Embeddings]) -> FloatArray:
+    def _of(self, row: int, fused: Ranking, runs: Sequence[Ranking], nearest: Mapping[str, Embeddings]) -> FloatArray:
         places = self._places(fused)
-        known = dict(zip(dense.ids.tolist(), dense.scores.tolist(), strict=True))
-        lowest = float(dense.scores[-1]) if len(dense) else 0.0
-        columns = [fused.scores, np.array([known.get(entry, lowest) for entry in fused.ids.tolist()])]
+        columns: list[npt.NDArray[np.floating]] = [fused.scores, *(_scores_of(fused.ids, run) for run in runs)]
         columns += [entries[places] @ self.views[view][row] for view, entries in self.bank.items()]
         columns += [nearest[view][places] for view in self.views]
         examples = self._examples(int(self.groups[row]))[places]
@@ -168,6 +166,12 @@ class Channels:
             for label, number in of_group.items():
                 counts[self._place[label]] += number
         return counts
+
+
+def _scores_of(ids: IntArray, run: Ranking) -> FloatArray:
+    known = dict(zip(run.ids.tolist(), run.scores.tolist(), strict=True))
+    lowest = float(run.scores[-1]) if len(run) else 0.0
+    return np.array([known.get(entry, lowest) for entry in ids.tolist()], dtype=np.float64)
 
 
 def rescored(

@@ -64,6 +64,14 @@ def test_what_the_retriever_misses_and_the_examples_know_is_learned(tiny_job: Ti
     assert [ranking.ids[0] for ranking in fuse(runs, DENSE_ONLY, method="learned", top=2)] == [3, 2, 3, 2]
 
 
+def test_word_overlap_is_a_channel_of_its_own(tiny_job: TinyJob) -> None:
+    words = [Ranking.from_scores(f"{row}_B", [1, 2, 3], [0.9, 0.1, 0.0]) for row in range(3)]
+    runs = replace(runs_of([3, 2, 1], [2, 3, 1], [3, 2, 1], voted=[3, 3]), lexical=words)
+    weights = with_channels(tiny_job(LEARNED), runs, DENSE_ONLY, range(3), labelled(1, 1, 1), [False] * 3)
+    assert weights.channels is not None and weights.channels["word overlap"] > 0
+    assert [found.ids[0] for found in fuse(runs, weights, method="learned", top=1, window=300)] == [1, 1, 1]
+
+
 def test_only_the_rows_asked_for_count(tiny_job: TinyJob) -> None:
     job = tiny_job(LEARNED)
     runs, queries = runs_of([1, 2], [1, 2], [2, 1], [2, 1]), labelled(1, 1, 1, 1)
@@ -125,7 +133,8 @@ def test_stage_one_end_to_end_with_it(tiny_job: TinyJob, tiny_model: Path, tmp_p
     candidates, held_out = one.candidates(queries), one.validation_candidates()
     weights = one.weights[None]
     assert weights.channels is not None
-    assert "construct + subject to nearest example" in weights.channels
+    assert {"retriever", "word overlap", "construct + subject to nearest example"} < set(weights.channels)
+    assert weights.reads_words and not replace(weights, channels=None).reads_words
     assert {len(ranking) for ranking in candidates} == {min(len(job.bank), job.settings.candidates)}
     assert (tmp_path / "out" / "fusion-queries.safetensors").is_file()
     again = start("out")  # what was fitted is read back
@@ -141,7 +150,7 @@ def test_out_of_fold_candidates_are_fused_alike(tiny_job: TinyJob, tiny_model: P
     found = out_of_fold_candidates(run)
     weights = run.weights[None]
     runs = run.fitted.runs(
-        found.queries, run.plan.fit, thresholds=(weights.threshold,) if weights.neighbours > 0 else (), lexical=False
+        found.queries, run.plan.fit, thresholds=(weights.threshold,) if weights.neighbours > 0 else (), lexical=True
     )
     fusion, top = job.settings.fusion, job.settings.candidates
     assert found.candidates == fuse(runs, weights, method="learned", top=top, window=fusion.window)

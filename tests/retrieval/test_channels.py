@@ -47,8 +47,9 @@ def runs() -> tuple[list[Ranking], list[Ranking]]:
 
 def test_worked_by_hand() -> None:
     made = channels()
-    first, second = made.features(*runs())
-    assert list(made.names) == [*COLUMNS, "no example", "log examples"]
+    fused, dense = runs()
+    first, second = made.features(fused, {"retriever": dense})
+    assert list(made.names(["retriever"])) == [*COLUMNS, "no example", "log examples"]
     # Query a lies in group 1, as the voter at 0 degrees does: entry 10 keeps the voters at 60 and 90 degrees.
     expected_a = [
         [3.0, 0.8, 0.5, 0.5 + 1, 1 + 1, 0, np.log(3)],
@@ -67,16 +68,26 @@ def test_worked_by_hand() -> None:
 
 def test_an_entry_that_only_the_own_group_shows_has_no_example() -> None:
     made = channels(groups=(3, 2), labels=((30,), (10,), (10,), (30,)))
-    (first, _) = made.features(*runs())
-    names = list(made.names)
+    fused, dense = runs()
+    (first, _) = made.features(fused, {"retriever": dense})
+    names = list(made.names(["retriever"]))
     assert first[0, [names.index("no example"), names.index("log examples")]].tolist() == [1, 0]
     assert first[0, names.index("skill to nearest example")] == 0
 
 
+def test_each_retriever_is_a_column() -> None:
+    fused, dense = runs()
+    words = [Ranking.from_scores("a", [30], [0.3]), Ranking.from_scores("b", [], [])]
+    made = channels()
+    first, second = made.features(fused, {"retriever": dense, "words": words})
+    assert made.names(["retriever", "words"])[:3] == ("fused", "retriever", "words")
+    assert first[:, 2].tolist() == [0.3, 0.3, 0.3] and second[:, 2].tolist() == [0.0, 0.0]
+
+
 def test_a_part_has_the_same_features() -> None:
     fused, dense = runs()
-    whole = channels().features(fused, dense)
-    (alone,) = channels().part([1]).features(fused[1:], dense[1:])
+    whole = channels().features(fused, {"retriever": dense})
+    (alone,) = channels().part([1]).features(fused[1:], {"retriever": dense[1:]})
     assert np.array_equal(alone, whole[1])
 
 
@@ -90,7 +101,7 @@ def test_more_queries_than_a_block() -> None:
         bank={},
     )
     rankings = [Ranking.from_scores(f"{row}", [30], [1.0]) for row in range(number)]
-    found = np.concatenate(many.features(rankings, rankings))[:, 2]
+    found = np.concatenate(many.features(rankings, {}))[:, 1]
     assert found == pytest.approx(np.cos(np.radians(np.linspace(0, 90, number))) + 1, abs=1e-5)
 
 
@@ -104,11 +115,11 @@ def test_rescored_orders_by_the_weighted_channels() -> None:
 
 def test_impossible_input_is_refused() -> None:
     fused, dense = runs()
-    with pytest.raises(ValueError, match="1 and 2 rankings for 2 queries"):
-        channels().features(fused[:1], dense)
+    with pytest.raises(ValueError, match=r"rankings of lengths \[1, 2\] for 2 queries"):
+        channels().features(fused[:1], {"retriever": dense})
     strange = [fused[0], Ranking.from_scores("b", [99], [1.0])]
     with pytest.raises(ValueError, match="query b: candidate 99 is not in the bank"):
-        channels().features(strange, dense)
+        channels().features(strange, {})
     voters = channels().voters
     with pytest.raises(ValueError, match="voters"):
         Channels(groups=np.array([1]), views={"skill": at(0)}, voters=voters, bank_ids=BANK, bank={})
