@@ -4,109 +4,43 @@ The task is to find the candidate whose word stands in the question. Prompts, tr
 product's own; the model is a Llama of three layers with random weights, which ranks at chance before.
 """
 
-import random
+import importlib
 from pathlib import Path
-from typing import Literal, NamedTuple
+from types import ModuleType
+from typing import Any, Literal
 
-import numpy as np
 import pytest
 
-from core.records import Misconception, Query, Question, Ranking
 from core.tokenizer import load_tokenizer
 from core.transformers_engine import TransformersEngine
 from eval.metrics import average_precisions
 from rerank.listwise import ListwiseReranker
 from rerank.pointwise import PointwiseReranker
-from rerank.prompts import LETTERS, ListwisePrompter, PointwisePrompter, PromptTemplate
+from rerank.prompts import ListwisePrompter, PointwisePrompter
 from rerank.train_language_model import train_language_model
 from rerank.training_groups import FoldProvenance
 
-WORDS = [f"w{number}" for number in range(24)]
-SHOWN = 5
-TEMPLATE = PromptTemplate(
-    fields=("question", "incorrect"), instruction="x", separator="", closing="", max_tokens=256, alphabet=LETTERS
-)
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
-class Split(NamedTuple):
-    """Queries with rankings of 12 entries, the truth at a random place among the first five."""
-
-    queries: list[Query]
-    candidates: list[Ranking]
-
-
-@pytest.fixture(scope="module")
-def bank() -> list[Misconception]:
-    return [Misconception(id=number, name=word) for number, word in enumerate(WORDS)]
-
-
-def split(first: int, count: int, seed: int) -> Split:
-    rng, shuffles = random.Random(seed), np.random.default_rng(seed)
-    queries, candidates = [], []
-    for number in range(first, first + count):
-        truth = rng.randrange(len(WORDS))
-        question = Question(
-            id=number,
-            text=f"v{rng.randrange(5)} {WORDS[truth]}",
-            answers=("r", "s", "t", "u"),
-            correct="A",
-            labels=((), (truth,), (), ()),
-        )
-        queries.append(Query(question=question, letter="B"))
-        ids = [id for id in shuffles.permutation(len(WORDS)).tolist() if id != truth][:11]
-        ids.insert(int(shuffles.integers(SHOWN)), truth)
-        candidates.append(Ranking.from_scores(f"{number}_B", ids, -np.arange(12.0)))
-    return Split(queries, candidates)
-
-
-@pytest.fixture(scope="module")
-def knows_nothing(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Llama of three layers of 64 with seeded random weights and a tokenizer of whole words."""
-    import torch
-    from tokenizers import Tokenizer
-    from tokenizers.models import WordLevel
-    from tokenizers.pre_tokenizers import Whitespace
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
-    folder = tmp_path_factory.mktemp("proof") / "model"
-    words = ["[PAD]", "[BOS]", "[EOS]", "[UNK]", *LETTERS, "Yes", "No", "Question", "Misconceptions", "Misconception"]
-    words += [":", *WORDS, *(f"v{number}" for number in range(5))]
-    backend = Tokenizer(WordLevel({word: number for number, word in enumerate(words)}, unk_token="[UNK]"))
-    backend.pre_tokenizer = Whitespace()
-    PreTrainedTokenizerFast(
-        tokenizer_object=backend, pad_token="[PAD]", bos_token="[BOS]", eos_token="[EOS]", unk_token="[UNK]"
-    ).save_pretrained(folder)
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(words),
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=3,
-        num_attention_heads=8,
-        num_key_value_heads=8,
-        max_position_embeddings=256,
-        initializer_range=0.1,
-        tie_word_embeddings=True,
-        pad_token_id=0,
-        bos_token_id=1,
-        eos_token_id=2,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
-    return folder
+@pytest.fixture
+def task(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module("choice_task")
 
 
 def mean_average_precision(
-    kind: Literal["listwise", "pointwise"], model: Path, base: Path, test: Split, bank: list[Misconception]
+    kind: Literal["listwise", "pointwise"], model: Path, base: Path, test: Any, task: ModuleType
 ) -> float:
     """MAP of the product's own reranker on new questions, five candidates each."""
     engine = TransformersEngine.load(model, device="cpu", dtype="float32")
     tokenizer = load_tokenizer(base)
     reranker = (
-        ListwiseReranker(engine, ListwisePrompter(tokenizer, TEMPLATE))
+        ListwiseReranker(engine, ListwisePrompter(tokenizer, task.TEMPLATE))
         if kind == "listwise"
-        else PointwiseReranker(engine, PointwisePrompter(tokenizer, TEMPLATE))
+        else PointwiseReranker(engine, PointwisePrompter(tokenizer, task.TEMPLATE))
     )
-    out = reranker.rerank(test.queries, [ranking.top(SHOWN) for ranking in test.candidates], bank)
+    out = reranker.rerank(test.queries, [ranking.top(task.SHOWN) for ranking in test.candidates], task.BANK)
     return float(average_precisions(out, {query.key: query.labels for query in test.queries}).mean())
 
 
@@ -119,24 +53,24 @@ def test_a_model_that_knows_nothing_learns_the_task(
     kind: Literal["listwise", "pointwise"],
     epochs: int,
     count: int,
-    knows_nothing: Path,
-    bank: list[Misconception],
+    task: ModuleType,
     tmp_path: Path,
 ) -> None:
-    train, test = split(0, count, seed=0), split(10_000, 200, seed=1)
-    assert mean_average_precision(kind, knows_nothing, knows_nothing, test, bank) < 0.6  # chance is 0.457
+    knows_nothing = task.empty_model(tmp_path / "base")
+    train, test = task.split(0, count, seed=0), task.split(10_000, 200, seed=1)
+    assert mean_average_precision(kind, knows_nothing, knows_nothing, test, task) < 0.6  # chance is 0.457
     tokenizer = load_tokenizer(knows_nothing)
     made = train_language_model(
         knows_nothing,
         train.queries,
         train.candidates,
-        bank,
+        task.BANK,
         kind=kind,
-        prompter=(ListwisePrompter if kind == "listwise" else PointwisePrompter)(tokenizer, TEMPLATE),
+        prompter=(ListwisePrompter if kind == "listwise" else PointwisePrompter)(tokenizer, task.TEMPLATE),
         output_dir=tmp_path / "model",
         method="full",
         epochs=epochs,
-        sizes=(3, SHOWN),
+        sizes=(3, task.SHOWN),
         window=12,
         batch_queries=16,
         learning_rate=3e-3,
@@ -148,4 +82,4 @@ def test_a_model_that_knows_nothing_learns_the_task(
         precision="float32",
         show_progress=False,
     )
-    assert mean_average_precision(kind, made.folder, knows_nothing, test, bank) >= 0.95
+    assert mean_average_precision(kind, made.folder, knows_nothing, test, task) >= 0.95
