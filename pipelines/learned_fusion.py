@@ -10,7 +10,7 @@ import numpy as np
 from core.errors import InputError
 from core.fitting import query_weights
 from core.linear_fusion import fit_linear_scores
-from core.records import Query
+from core.records import FloatArray, Query, Ranking
 from pipelines.job import Job, base_model
 from pipelines.stage_one_weights import StageOneRuns, StageOneWeights, expected_share, summed
 from pipelines.view_vectors import ViewVectors, encoder_key
@@ -74,21 +74,49 @@ def with_channels(
         InputError: None of the queries has a label among its candidates.
         ValueError: The runs have no channels.
     """
-    settings = job.settings.fusion
+    fusion = job.settings.fusion
     part, mask = runs.part(rows), [unseen[row] for row in rows]
     if part.channels is None:
         raise ValueError("a learned fusion needs channels beside the runs; there are none")
-    first = summed(part, weights, method=settings.method, top=settings.window)
-    right = [np.isin(ranking.ids, queries[row].labels) for ranking, row in zip(first, rows, strict=True)]
-    if not any(hits.any() for hits in right):
-        raise InputError(
-            f"fusion.method learned: none of {len(right)} held-out queries has its label among {settings.window} "
-            "candidates, so there is nothing to fit on; use method scores, or a larger fusion.window"
-        )
-    fitted = fit_linear_scores(
-        part.channels.features(first, part.single),
-        right,
-        query_weights=query_weights(mask, expected_share(job, mask)),
-        penalty=settings.penalty,
+    first = summed(part, weights, method=fusion.method, top=fusion.window)
+    fitted = fitted_channels(
+        job, part.channels.features(first, part.single), first, [queries[row] for row in rows], mask
     )
     return replace(weights, channels=dict(zip(part.channels.names(part.single), fitted.tolist(), strict=True)))
+
+
+def fitted_channels(
+    job: Job,
+    features: Sequence[FloatArray],
+    candidates: Sequence[Ranking],
+    queries: Sequence[Query],
+    unseen: Sequence[bool],
+) -> FloatArray:
+    """Return the weights of a linear score over channels, for the share of unseen labels that the config expects.
+
+    Args:
+        job: The job.
+        features: n matrices, shape (candidates, columns).
+        candidates: n rankings.
+        queries: n labelled queries.
+        unseen: For each of them, whether none of its labels occurs in training.
+
+    Returns:
+        float64, shape (columns,).
+
+    Raises:
+        InputError: None of the queries has a label among its candidates.
+    """
+    right = [np.isin(ranking.ids, query.labels) for ranking, query in zip(candidates, queries, strict=True)]
+    if not any(hits.any() for hits in right):
+        raise InputError(
+            f"fusion.method learned: none of {len(right)} held-out queries has its label among "
+            f"{max(map(len, candidates), default=0)} candidates, so there is nothing to fit on; use method scores, or "
+            "a larger fusion.window"
+        )
+    return fit_linear_scores(
+        features,
+        right,
+        query_weights=query_weights(unseen, expected_share(job, unseen)),
+        penalty=job.settings.fusion.penalty,
+    )

@@ -201,7 +201,7 @@ class StageOne:
         depth = min(len(self.job.bank), self.job.settings.fusion.depth)
         embedded = self.embed_queries(queries)
         dense = self.dense(queries, top_n=depth, embedded=embedded)
-        electorate = _electorate(self.job, queries, memory)
+        electorate = electorate_of(self.job, queries, memory)
         return StageOneRuns(
             dense=dense,
             neighbours=self._neighbours(queries, embedded, electorate, thresholds, depth) if thresholds else {},
@@ -210,7 +210,7 @@ class StageOne:
         )
 
     def _channels(
-        self, views: ViewVectors, queries: Sequence[Query], embedded: Embeddings, electorate: "_Electorate"
+        self, views: ViewVectors, queries: Sequence[Query], embedded: Embeddings, electorate: "Electorate"
     ) -> Channels:
         (names,) = views.of_bank.values()
         asked, voting = views.of_queries(queries), views.of_queries(electorate.voters)
@@ -230,7 +230,7 @@ class StageOne:
         self,
         queries: Sequence[Query],
         embedded: Embeddings,
-        electorate: "_Electorate",
+        electorate: "Electorate",
         thresholds: Sequence[float],
         depth: int,
     ) -> dict[float, list[Ranking]]:
@@ -265,7 +265,7 @@ class StageOne:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Electorate:
+class Electorate:
     """Who votes for whom: labelled queries, and the question groups of both sides on one numbering."""
 
     voters: list[Query]
@@ -273,14 +273,15 @@ class _Electorate:
     query_groups: IntArray
 
 
-def _electorate(job: Job, queries: Sequence[Query], memory: Sequence[Question]) -> _Electorate:
+def electorate_of(job: Job, queries: Sequence[Query], memory: Sequence[Question]) -> Electorate:
+    """Return the labelled queries of `memory`, and which of them are of the same question as which query."""
     voters = job.queries(memory, labelled_only=True)
     asked = list(dict.fromkeys(query.question for query in queries))
     # Groups over both together: a question repeated under another id must not find its own answer.
     numbers = question_groups([*memory, *asked])
     of_memory = dict(zip([q.id for q in memory], numbers[: len(memory)].tolist(), strict=True))
     of_asked = dict(zip(asked, numbers[len(memory) :].tolist(), strict=True))
-    return _Electorate(
+    return Electorate(
         voters=voters,
         voter_groups=np.array([of_memory[voter.question.id] for voter in voters], dtype=np.int64),
         query_groups=np.array([of_asked[query.question] for query in queries], dtype=np.int64),

@@ -95,7 +95,7 @@ def test_it_is_fitted_for_the_share_of_unseen_labels_that_is_expected(tiny_job: 
 
 def test_nothing_to_fit_on_is_said(tiny_job: TinyJob) -> None:
     runs = runs_of([1, 2], [1, 2])
-    with pytest.raises(InputError, match="none of 2 held-out queries has its label among 300 candidates"):
+    with pytest.raises(InputError, match="none of 2 held-out queries has its label among 2 candidates"):
         with_channels(tiny_job(LEARNED), runs, DENSE_ONLY, range(2), labelled(3, 3), [False] * 2)
     with pytest.raises(ValueError, match="needs channels"):
         with_channels(
