@@ -1,11 +1,13 @@
 """A learned fusion of stage 1, over the tiny files."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from core.errors import InputError, ModelError
 from core.models import locate_model
@@ -120,6 +122,17 @@ def test_manifests_tell_what_it_reads(tiny_job: TinyJob) -> None:
     assert fusion_made_from(tiny_job(LEARNED, "candidates=31")) == first, "fewer than the window"
 
 
+def test_manifests_tell_which_model_reads(tiny_job: TinyJob, tiny_model: Path, tmp_path: Path) -> None:
+    job = tiny_job(LEARNED)
+    other = tmp_path / "other"
+    shutil.copytree(tiny_model, other)
+    weights = load_file(other / "model.safetensors")
+    save_file({name: tensor * 1.5 for name, tensor in weights.items()}, other / "model.safetensors")
+    retriever = job.settings.retriever.model_copy(update={"model": str(other)})
+    changed = replace(job, settings=job.settings.model_copy(update={"retriever": retriever}))
+    assert fusion_made_from(changed) != fusion_made_from(job)
+
+
 def test_views_are_the_configs_fields(tiny_job: TinyJob) -> None:
     job = tiny_job('fusion.views=[["correct", "incorrect"], ["construct"]]')
     found = fusion_views(job, job.output).of_queries(job.queries(job.test)[:2])
@@ -225,3 +238,21 @@ def test_out_of_fold_candidates_are_fused_alike(tiny_job: TinyJob, tiny_model: P
     fusion, top = job.settings.fusion, job.settings.candidates
     assert found.candidates == fuse(runs, weights, method="learned", top=top, window=fusion.window)
     assert found.candidates != fuse(runs, replace(weights, channels=None), method="learned", top=top)
+
+
+def test_each_fold_has_the_channels_and_its_manifest_tells_of_them(tiny_job: TinyJob, tmp_path: Path) -> None:
+    short = (LEARNED, "training.epochs=1", "reranker_training.folds=2")
+
+    def start(*overrides: str) -> StageOneRun:
+        job = tiny_job(*short, *overrides)
+        return StageOneRun(job, Stages(folder=tmp_path), job.train, given=None)
+
+    run = start()
+    first = out_of_fold_candidates(run)
+    again = start()
+    assert out_of_fold_candidates(again).candidates == first.candidates
+    assert all(record.reused for record in again.stages.records)
+    other = start("fusion.window=25")
+    other.__dict__["weights"] = run.weights  # the same weights, over another window
+    out_of_fold_candidates(other)
+    assert not {record.name: record.reused for record in other.stages.records}["out_of_fold.parquet"]
