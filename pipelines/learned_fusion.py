@@ -7,37 +7,60 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import InputError
+from core.errors import InputError, ModelError
 from core.fitting import query_weights
 from core.linear_fusion import fit_linear_scores
+from core.models import LocalModel
 from core.records import FloatArray, Query, Ranking
-from pipelines.job import Job, base_model
+from pipelines.job import Job, base_model, check_length
 from pipelines.stage_one_weights import StageOneRuns, StageOneWeights, expected_share, summed
 from pipelines.view_vectors import ViewVectors, encoder_key
+from retrieval.encoder_pool import EncoderPool
 from retrieval.text import MisconceptionTemplate, QueryTemplate
 
 _LEARNED_ONLY = {"views", "window", "penalty"}
 
 
-def fusion_views(job: Job, folder: Path) -> ViewVectors:
+def fusion_views(job: Job, folder: Path, *, pool: EncoderPool | None = None) -> ViewVectors:
     """Return the vectors that `fusion.views` asks for, by the model that the retriever starts from.
 
     Args:
         job: The job.
         folder: Keeps the vectors: `fusion-queries.safetensors` and `fusion-bank.safetensors`.
+        pool: Where that model takes its turn with the retriever's: two may not fit the memory.
 
     Raises:
+        ConfigError: `retriever.max_length` is beyond the model's limit.
         ModelError: The model is not there.
     """
     latex = job.settings.text.latex
     return ViewVectors(
         job,
-        base_model(job.settings),
+        _base(job),
         queries={" + ".join(fields): QueryTemplate(fields=fields, latex=latex) for fields in job.settings.fusion.views},
         bank={"name": MisconceptionTemplate(latex=latex)},
         folder=folder,
         name="fusion",
+        beside=False,
+        pool=pool,
     )
+
+
+def _base(job: Job) -> LocalModel:
+    try:
+        model = base_model(job.settings)
+    except ModelError as error:
+        raise ModelError(
+            f"retriever.model: fusion.method learned reads the config's model too, also where --retriever gives "
+            f"another; {error}"
+        ) from error
+    check_length(model, job.settings)
+    return model
+
+
+def scored_window(job: Job) -> int:
+    """Return how many candidates of a query the linear score is fitted and used on: at least those that are kept."""
+    return max(job.settings.fusion.window, job.settings.candidates)
 
 
 def fusion_made_from(job: Job) -> dict[str, Any]:
@@ -45,10 +68,11 @@ def fusion_made_from(job: Job) -> dict[str, Any]:
     fusion = job.settings.fusion
     if not fusion.learned:
         return {"fusion": fusion.model_dump(mode="json", exclude=_LEARNED_ONLY)}
-    base = base_model(job.settings)
+    base = _base(job)
     return {
         "fusion": fusion.model_dump(mode="json"),
-        "views": [base.revision, encoder_key(job, base), job.settings.text.latex],
+        "views": [base.revision, encoder_key(job, base, beside=False), job.settings.text.latex],
+        "window": scored_window(job),
     }
 
 
@@ -74,11 +98,10 @@ def with_channels(
         InputError: None of the queries has a label among its candidates.
         ValueError: The runs have no channels.
     """
-    fusion = job.settings.fusion
     part, mask = runs.part(rows), [unseen[row] for row in rows]
     if part.channels is None:
         raise ValueError("a learned fusion needs channels beside the runs; there are none")
-    first = summed(part, weights, method=fusion.method, top=fusion.window)
+    first = summed(part, weights, method=job.settings.fusion.method, top=scored_window(job))
     fitted = fitted_channels(
         job, part.channels.features(first, part.single), first, [queries[row] for row in rows], mask
     )

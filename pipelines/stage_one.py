@@ -212,6 +212,8 @@ class StageOne:
     def _channels(
         self, views: ViewVectors, queries: Sequence[Query], embedded: Embeddings, electorate: "Electorate"
     ) -> Channels:
+        # The retriever's vectors before the views': each of the two models is opened once.
+        known = self._embed_voters(electorate.voters)
         (names,) = views.of_bank.values()
         asked, voting = views.of_queries(queries), views.of_queries(electorate.voters)
         return Channels(
@@ -220,7 +222,7 @@ class StageOne:
             voters=Voters(
                 groups=electorate.voter_groups,
                 labels=[voter.labels for voter in electorate.voters],
-                views={**voting, "retriever": self._embed_voters(electorate.voters)},
+                views={**voting, "retriever": known},
             ),
             bank_ids=np.array([entry.id for entry in self.job.bank], dtype=np.int64),
             bank=dict.fromkeys(asked, names),

@@ -85,7 +85,8 @@ class StageOneRun:
     @cached_property
     def views(self) -> ViewVectors | None:
         """The base model's vectors that a learned fusion compares; None where the fusion is another."""
-        return fusion_views(self.job, self.stages.folder) if self.job.settings.fusion.learned else None
+        learned = self.job.settings.fusion.learned
+        return fusion_views(self.job, self.stages.folder, pool=self.encoders) if learned else None
 
     @cached_property
     def weights(self) -> Mapping[Half, StageOneWeights]:
@@ -221,8 +222,11 @@ class StageOneRun:
 
     def queries_hash(self, queries: Sequence[Query]) -> str:
         """Return what pins some queries in manifests: keys, labels, texts and hints."""
-        form = self.job.forms.query
-        return content_hash([[query.key, *query.labels, query_text(query, form), query.hint] for query in queries])
+        form, views = self.job.forms.query, self.views
+        rows = [[query.key, *query.labels, query_text(query, form), query.hint] for query in queries]
+        if views is not None:  # the retriever may read less of a question than they do
+            rows = [[*row, *views.texts_of(query)] for row, query in zip(rows, queries, strict=True)]
+        return content_hash(rows)
 
     def memory_hash(self, questions: Sequence[Question]) -> str:
         """Return what pins labelled questions as texts and labels, for manifests."""

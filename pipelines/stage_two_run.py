@@ -179,7 +179,7 @@ class StageTwoRun:
         """Return the held-out queries' final rankings; each half's weights are those fitted on the other.
 
         What is left of a leak: the candidates that stage 2's weight for one half is fitted on were fused at stage-1
-        weights fitted on that half, so two numbers of stage 1 pass from a half to its own score by way of one of
+        weights fitted on that half, so the few numbers of stage 1 pass from a half to its own score by way of one of
         stage 2. Measured on labels of a test file there is none.
 
         Args:

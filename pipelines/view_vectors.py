@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from pipelines.adapter_base import base_key, own_base
 from pipelines.job import Job
 from pipelines.loading import load_encoder
 from retrieval.encoder import Embeddings
+from retrieval.encoder_pool import EncoderPool, PooledEncoder
 from retrieval.text import MisconceptionTemplate, QueryTemplate, applies, misconception_text, query_text
 
 logger = logging.getLogger(__name__)
@@ -30,6 +31,9 @@ class ViewVectors:
         bank: How an entry is written in each view.
         folder: Keeps the vectors; None keeps none.
         name: The files are `NAME-queries.safetensors` and `NAME-bank.safetensors`.
+        beside: It stands beside the config's retriever, see `load_encoder`; False where it is the one that the config
+            names, whose prompts and base are the config's.
+        pool: Where the encoder takes its turn with others; one of its own where None.
     """
 
     def __init__(
@@ -41,6 +45,8 @@ class ViewVectors:
         bank: Mapping[str, MisconceptionTemplate],
         folder: Path | None,
         name: str,
+        beside: bool = True,
+        pool: EncoderPool | None = None,
     ) -> None:
         self.job = job
         self.model = encoder
@@ -48,6 +54,8 @@ class ViewVectors:
         self._bank_templates = bank
         self._folder = folder
         self._name = name
+        self._beside = beside
+        self._pool = pool or EncoderPool()
 
     def of_queries(self, queries: Sequence[Query]) -> dict[str, Embeddings]:
         """Return view -> float32, shape (n, d), rows of length 1; a row of noughts where a query lacks the view.
@@ -77,6 +85,10 @@ class ViewVectors:
         }
         return self._embedded("bank", texts, queries=False)
 
+    def texts_of(self, query: Query) -> list[str]:
+        """Return what is read of a query, one text a view, empty where it lacks the view: what pins it in manifests."""
+        return [self._text(query, view) for view in self._templates]
+
     def _text(self, query: Query, view: str) -> str:
         template = self._templates[view]
         return query_text(query, template) if applies(query, template) else ""
@@ -103,7 +115,7 @@ class ViewVectors:
             "artifact": f"{self._name} {part}: embeddings",
             "model_revision": self.model.revision,
             "texts": content_hash(dict(texts)),
-            "encoder": encoder_key(self.job, self.model),
+            "encoder": encoder_key(self.job, self.model, beside=self._beside),
         }
         path = None if self._folder is None else self._folder / f"{self._name}-{part}.safetensors"
         if path is not None and path.is_file():
@@ -111,12 +123,13 @@ class ViewVectors:
                 return read_arrays(path, made_from)
             except ArtifactMismatchError:
                 logger.info("%s: other texts or another model; embedded again", path.name)
-        encoder = load_encoder(self.job, self.model.folder, beside=True)
+        opener = partial(load_encoder, self.job, self.model.folder, beside=self._beside)
+        encoder = PooledEncoder(self._pool, opener)
         try:
             encode: Callable[[list[str]], Embeddings] = encoder.encode_queries if queries else encoder.encode_documents
             made = {view: encode(of_view) for view, of_view in texts.items()}
         finally:
-            encoder.close()
+            self._pool.close()
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             sweep_temporaries(path.parent, [path.name])
@@ -124,8 +137,11 @@ class ViewVectors:
         return made
 
 
-def encoder_key(job: Job, encoder: LocalModel) -> str:
-    """Return what such vectors depend on besides model and texts, for manifests."""
+def encoder_key(job: Job, encoder: LocalModel, *, beside: bool = True) -> str:
+    """Return what such vectors depend on besides model and texts, for manifests; `beside` as in `ViewVectors`."""
     retriever = job.settings.retriever
-    base = base_key(encoder.folder, own_base(retriever))
-    return content_hash([retriever.max_length, retriever.pooling, retriever.device, retriever.dtype, base or []])
+    base = base_key(encoder.folder, own_base(retriever) if beside else retriever)
+    prompts = [] if beside else [retriever.query_prompt, retriever.document_prompt]
+    return content_hash(
+        [retriever.max_length, retriever.pooling, retriever.device, retriever.dtype, base or [], *prompts]
+    )

@@ -107,23 +107,26 @@ class Channels:
         return made
 
     def _nearest(self, view: str, rows: slice) -> Embeddings:
+        """Return float32, shape (rows, labels + 1): the last column, of entries that nobody shows, is 0."""
         voters = self.voters
-        return neighbour_scores(
+        scores = neighbour_scores(
             self.views[view][rows],
             self.groups[rows],
             voters.views[view],
             voters.groups,
             voters.labels,
-            self.bank_ids,
+            self._shown,
             threshold=-1.0,
         )
+        return np.pad(scores, ((0, 0), (0, 1)))
 
     def _of(self, row: int, fused: Ranking, runs: Sequence[Ranking], nearest: Mapping[str, Embeddings]) -> FloatArray:
         places = self._places(fused)
         columns: list[npt.NDArray[np.floating]] = [fused.scores, *(_scores_of(fused.ids, run) for run in runs)]
         columns += [entries[places] @ self.views[view][row] for view, entries in self.bank.items()]
-        columns += [nearest[view][places] for view in self.views]
-        examples = self._examples(int(self.groups[row]))[places]
+        shown = self._column[places]
+        columns += [nearest[view][shown] for view in self.views]
+        examples = self._examples(int(self.groups[row]))[shown]
         columns += [examples == 0, np.log1p(examples)]
         return np.stack([np.asarray(column, dtype=np.float64) for column in columns], axis=1)
 
@@ -142,15 +145,28 @@ class Channels:
         return np.argsort(self.bank_ids, kind="stable")
 
     def _examples(self, group: int) -> npt.NDArray[np.float64]:
-        """Return how many voters of other groups each entry has."""
+        """Return how many voters of other groups each column of `_nearest` has."""
         counts = self._counts.copy()
         for label, number in self._of_group.get(group, {}).items():
-            counts[self._place[label]] -= number
+            counts[self._column_of[label]] -= number
         return counts
 
+    # Labels are few where the bank is large: what stands for every query holds the entries that a voter shows alone.
     @cached_property
-    def _place(self) -> dict[int, int]:
-        return {int(entry): place for place, entry in enumerate(self.bank_ids)}
+    def _shown(self) -> IntArray:
+        """The ids of the entries that a voter shows, in the bank's order."""
+        labels = {label for found in self.voters.labels for label in found}
+        return self.bank_ids[np.isin(self.bank_ids, list(labels))]
+
+    @cached_property
+    def _column(self) -> IntArray:
+        """Each entry's column in `_nearest`, shape (m,)."""
+        is_shown = np.isin(self.bank_ids, self._shown)
+        return np.where(is_shown, np.cumsum(is_shown) - 1, len(self._shown))
+
+    @cached_property
+    def _column_of(self) -> dict[int, int]:
+        return {entry: column for column, entry in enumerate(self._shown.tolist())}
 
     @cached_property
     def _of_group(self) -> Mapping[int, Counter[int]]:
@@ -161,10 +177,10 @@ class Channels:
 
     @cached_property
     def _counts(self) -> npt.NDArray[np.float64]:
-        counts = np.zeros(len(self.bank_ids))
+        counts = np.zeros(len(self._shown) + 1)
         for of_group in self._of_group.values():
             for label, number in of_group.items():
-                counts[self._place[label]] += number
+                counts[self._column_of[label]] += number
         return counts
 
 

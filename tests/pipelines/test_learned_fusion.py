@@ -1,13 +1,15 @@
 """A learned fusion of stage 1, over the tiny files."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
-from core.errors import InputError
+from core.errors import InputError, ModelError
 from core.models import locate_model
 from core.records import Query, Question, Ranking
 from pipelines.job import Job
@@ -17,6 +19,7 @@ from pipelines.stage_one_run import StageOneRun
 from pipelines.stage_one_weights import DENSE_ONLY, StageOneRuns, StageOneWeights, fuse
 from pipelines.stages import Stages
 from retrieval.channels import Channels, Voters
+from retrieval.encoder import SentenceEncoder
 
 TinyJob = Callable[..., Job]
 LEARNED = "fusion.method=learned"
@@ -114,12 +117,92 @@ def test_manifests_tell_what_it_reads(tiny_job: TinyJob) -> None:
     first = fusion_made_from(tiny_job(LEARNED))
     for other in ("fusion.window=50", "fusion.penalty=0.5", 'fusion.views=[["question"]]', "text.latex=keep"):
         assert fusion_made_from(tiny_job(LEARNED, other)) != first, other
+    for other in ("retriever.query_prompt=why? ", "retriever.max_length=9", "candidates=301"):
+        assert fusion_made_from(tiny_job(LEARNED, other)) != first, other
+    assert fusion_made_from(tiny_job(LEARNED, "candidates=31")) == first, "fewer than the window"
+
+
+def test_manifests_tell_which_model_reads(tiny_job: TinyJob, tiny_model: Path, tmp_path: Path) -> None:
+    job = tiny_job(LEARNED)
+    other = tmp_path / "other"
+    shutil.copytree(tiny_model, other)
+    weights = load_file(other / "model.safetensors")
+    save_file({name: tensor * 1.5 for name, tensor in weights.items()}, other / "model.safetensors")
+    retriever = job.settings.retriever.model_copy(update={"model": str(other)})
+    changed = replace(job, settings=job.settings.model_copy(update={"retriever": retriever}))
+    assert fusion_made_from(changed) != fusion_made_from(job)
 
 
 def test_views_are_the_configs_fields(tiny_job: TinyJob) -> None:
     job = tiny_job('fusion.views=[["correct", "incorrect"], ["construct"]]')
     found = fusion_views(job, job.output).of_queries(job.queries(job.test)[:2])
     assert list(found) == ["correct + incorrect", "construct"]
+
+
+def test_views_are_read_with_the_configs_prompts(tiny_job: TinyJob, tmp_path: Path) -> None:
+    plain, prompted = tiny_job(LEARNED), tiny_job(LEARNED, "retriever.query_prompt=why? ")
+    queries = plain.queries(plain.test)[:2]
+    first = fusion_views(plain, tmp_path).of_queries(queries)["correct + incorrect"]
+    other = fusion_views(prompted, tmp_path).of_queries(queries)["correct + incorrect"]
+    assert np.abs(first - other).max() > 1e-3, "embedded again, with the prompt"
+
+
+def test_as_many_are_scored_as_are_kept(tiny_job: TinyJob) -> None:
+    """The right entry stands beyond the window: it is fitted on where it is scored."""
+    job = tiny_job(LEARNED)
+    narrow = job.settings.model_copy(update={"fusion": job.settings.fusion.model_copy(update={"window": 1})})
+    runs, queries = runs_of([3, 2, 1], [2, 3, 1]), labelled(1, 1)
+    with_channels(replace(job, settings=narrow), runs, DENSE_ONLY, range(2), queries, [False] * 2)
+
+
+def test_a_config_without_its_model_says_why_it_is_read(tiny_job: TinyJob, tiny_model: Path, tmp_path: Path) -> None:
+    job = tiny_job(LEARNED)
+    retriever = job.settings.retriever.model_copy(update={"model": str(tmp_path / "nowhere")})
+    job = replace(job, settings=job.settings.model_copy(update={"retriever": retriever}))
+    one = StageOneRun(job, Stages(folder=tmp_path), job.train, given=locate_model(str(tiny_model)))
+    with pytest.raises(ModelError, match=r"retriever.model: fusion.method learned reads .* --retriever"):
+        one.candidates(job.queries(job.test))
+
+
+def test_one_model_is_open_at_a_time(
+    tiny_job: TinyJob, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[int] = []
+    load, close = SentenceEncoder.load, SentenceEncoder.close
+    monkeypatch.setattr(SentenceEncoder, "load", lambda *a, **k: (events.append(1), load(*a, **k))[1])
+    monkeypatch.setattr(SentenceEncoder, "close", lambda self: (events.append(-1), close(self))[1])
+    job = tiny_job(LEARNED)
+    one = StageOneRun(job, Stages(folder=tmp_path), job.train, given=locate_model(str(tiny_model)))
+    one.candidates(job.queries(job.test))
+    assert np.cumsum(events).max() == 1 and events.count(1) >= 2
+
+
+def test_what_the_views_alone_read_is_pinned(tiny_job: TinyJob, tiny_model: Path, tmp_path: Path) -> None:
+    job = tiny_job(LEARNED, 'text.fields=["question"]')
+    assert job.inputs.test is not None
+    given = locate_model(str(tiny_model))
+    one = StageOneRun(job, Stages(folder=tmp_path), job.train, given=given)
+    one.candidates(job.queries(job.test))
+    questions = tuple(replace(question, construct="Other words") for question in job.test)
+    changed = replace(job, inputs=replace(job.inputs, test=replace(job.inputs.test, questions=questions)))
+    again = StageOneRun(changed, Stages(folder=tmp_path), job.train, given=given)
+    again.candidates(changed.queries(changed.test))
+    assert {r.name: r.reused for r in again.stages.records} == {"stage_one.json": True, "candidates.parquet": False}
+
+
+def test_a_copy_of_a_training_question_does_not_see_its_labels(
+    tiny_job: TinyJob, tiny_model: Path, tmp_path: Path
+) -> None:
+    job = tiny_job(LEARNED)
+    stage = StageOneRun(job, Stages(folder=tmp_path), job.train, given=locate_model(str(tiny_model))).fitted
+    queries = job.queries([replace(job.train[0], id=987654)], labelled_only=True)
+    (known, unknown) = (
+        stage.runs(queries, memory, thresholds=(), lexical=True) for memory in (job.train, job.train[1:])
+    )
+    assert known.channels is not None and unknown.channels is not None
+    features = known.channels.features(known.dense, known.single)
+    for matrix, without in zip(features, unknown.channels.features(unknown.dense, unknown.single), strict=True):
+        assert matrix == pytest.approx(without, abs=1e-5)
 
 
 def test_stage_one_end_to_end_with_it(tiny_job: TinyJob, tiny_model: Path, tmp_path: Path) -> None:
@@ -155,3 +238,21 @@ def test_out_of_fold_candidates_are_fused_alike(tiny_job: TinyJob, tiny_model: P
     fusion, top = job.settings.fusion, job.settings.candidates
     assert found.candidates == fuse(runs, weights, method="learned", top=top, window=fusion.window)
     assert found.candidates != fuse(runs, replace(weights, channels=None), method="learned", top=top)
+
+
+def test_each_fold_has_the_channels_and_its_manifest_tells_of_them(tiny_job: TinyJob, tmp_path: Path) -> None:
+    short = (LEARNED, "training.epochs=1", "reranker_training.folds=2")
+
+    def start(*overrides: str) -> StageOneRun:
+        job = tiny_job(*short, *overrides)
+        return StageOneRun(job, Stages(folder=tmp_path), job.train, given=None)
+
+    run = start()
+    first = out_of_fold_candidates(run)
+    again = start()
+    assert out_of_fold_candidates(again).candidates == first.candidates
+    assert all(record.reused for record in again.stages.records)
+    other = start("fusion.window=25")
+    other.__dict__["weights"] = run.weights  # the same weights, over another window
+    out_of_fold_candidates(other)
+    assert not {record.name: record.reused for record in other.stages.records}["out_of_fold.parquet"]

@@ -1,3 +1,4 @@
+import tracemalloc
 from collections.abc import Sequence
 
 import numpy as np
@@ -103,6 +104,24 @@ def test_more_queries_than_a_block() -> None:
     rankings = [Ranking.from_scores(f"{row}", [30], [1.0]) for row in range(number)]
     found = np.concatenate(many.features(rankings, {}))[:, 1]
     assert found == pytest.approx(np.cos(np.radians(np.linspace(0, 90, number))) + 1, abs=1e-5)
+
+
+def test_only_entries_that_a_voter_shows_take_memory() -> None:
+    number = 200_000
+    large = Channels(
+        groups=np.arange(256) + 10,
+        views={"own": at(*[0] * 256)},
+        voters=Voters(groups=np.array([1]), labels=[(70_000,)], views={"own": at(0)}),
+        bank_ids=np.arange(number),
+        bank={},
+    )
+    rankings = [Ranking.from_scores(f"{row}", [70_000, 5], [1.0, 0.5]) for row in range(256)]
+    tracemalloc.start()
+    found = large.features(rankings, {})
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found[0][:, 1:] == pytest.approx(np.array([[2.0, 0, np.log(2)], [0, 1, 0]]))
+    assert most < 50e6, "256 queries times the bank are 205 MB"
 
 
 def test_rescored_orders_by_the_weighted_channels() -> None:
