@@ -1,10 +1,12 @@
 """Vectors of the job's texts, over the tiny files."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from core.errors import InputError
 from core.models import locate_model
@@ -64,6 +66,16 @@ def test_texts_are_embedded_once_and_kept(
     assert opened == [] and all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     ask(tiny_job("retriever.max_length=9"))  # other vectors: embedded again
     assert opened == ["opened", "opened"]
+
+
+def test_another_model_embeds_again(tiny_job: TinyJob, tiny_model: Path, tmp_path: Path) -> None:
+    job = tiny_job()
+    other = tmp_path / "other"
+    shutil.copytree(tiny_model, other)
+    weights = load_file(other / "model.safetensors")
+    save_file({name: tensor * 1.5 for name, tensor in weights.items()}, other / "model.safetensors")
+    first, second = (vectors_of(job, model, tmp_path / "kept").of_bank["name"] for model in (tiny_model, other))
+    assert np.abs(first - second).max() > 1e-3
 
 
 def test_a_query_of_other_files_is_named(tiny_job: TinyJob, tiny_model: Path) -> None:
