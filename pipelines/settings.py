@@ -110,7 +110,7 @@ class IndexSettings(StrictModel):
 class NeighbourSettings(StrictModel):
     """The neighbour retriever: an entry scores by its most similar labelled training queries."""
 
-    enabled: bool = True
+    enabled: bool = Field(True, description="fusion.method learned looks at labelled examples in any case.")
     thresholds: tuple[Cosine, ...] = Field(
         (0.3, 0.5, 0.7), min_length=1, description="Thresholds tried on the inner split."
     )

@@ -10,14 +10,14 @@ from typing import Any
 from core.artifacts import content_hash, write_json
 from core.models import LocalModel, locate_model
 from core.records import Query, Question, Ranking
-from pipelines.job import Job, base_model
+from pipelines.job import Job, base_model, fingerprints
 from pipelines.learned_fusion import fusion_made_from, fusion_views, with_channels
 from pipelines.plan import Plan, make_plan, precision_metric
 from pipelines.stage_one import StageOne
 from pipelines.stage_one_weights import StageOneRuns, StageOneWeights, fit_stage_one, fuse
 from pipelines.stages import Stages
 from pipelines.synthetic_rows import synthetic_rows
-from pipelines.train_stage import trained_retriever
+from pipelines.train_stage import fitted_on, trained_retriever, warn_of_overlap
 from pipelines.view_vectors import ViewVectors
 from retrieval.encoder_pool import EncoderPool
 from retrieval.text import query_text
@@ -85,8 +85,11 @@ class StageOneRun:
     @cached_property
     def views(self) -> ViewVectors | None:
         """The base model's vectors that a learned fusion compares; None where the fusion is another."""
-        learned = self.job.settings.fusion.learned
-        return fusion_views(self.job, self.stages.folder, pool=self.encoders) if learned else None
+        if not self.job.settings.fusion.learned:
+            return None
+        views = fusion_views(self.job, self.stages.folder, pool=self.encoders)
+        warn_of_overlap(views.model.name, fitted_on(views.model), fingerprints(self.plan.validation))
+        return views
 
     @cached_property
     def weights(self) -> Mapping[Half, StageOneWeights]:

@@ -85,6 +85,7 @@ def trained_boosted(one: StageOneRun, found: OutOfFold, output: Path, stages: St
             encoder_revision=encoder.revision,
             encoder_commit=None if is_folder else encoder.revision,
             candidates=training.candidates,
+            fusion=job.settings.fusion.method,
         )
         write_boosted(folder, trees, facts)
 
@@ -139,10 +140,16 @@ def check_boosted(chosen: RerankerSettings, settings: Settings) -> None:
     """Read a boosted reranker with all it needs, before any cost.
 
     Raises:
-        ModelError: A file is damaged, its encoder is gone or another one, or LightGBM cannot be loaded.
+        ModelError: A file is damaged, stage 1 is fused in another way now, its encoder is gone or another one, or
+            LightGBM cannot be loaded.
     """
     check_installed()
     facts, trees = read_boosted(locate_boosted(chosen).folder)
+    if facts.fusion != settings.fusion.method:
+        raise ModelError(
+            f"{chosen.model}: was grown on a stage 1 with fusion.method={facts.fusion}, whose scores it reads, but the "
+            f"config says {settings.fusion.method}; set the one or train the reranker again"
+        )
     own_encoder(facts, settings)
     trees.importance()  # LightGBM reads every forest
 

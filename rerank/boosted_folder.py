@@ -34,6 +34,7 @@ class BoostedFacts(StrictModel):
         encoder_revision: What it was then.
         encoder_commit: For a hub id: the commit; None otherwise.
         candidates: How many first ranks it learnt from.
+        fusion: How stage 1 was fused: its scores are features, in another unit for each way.
     """
 
     model_type: Literal["boosted-trees"] = "boosted-trees"
@@ -45,6 +46,7 @@ class BoostedFacts(StrictModel):
     encoder_revision: str
     encoder_commit: str | None
     candidates: Annotated[int, Field(ge=2)]
+    fusion: str = "scores"
 
 
 def forest_hashes(trees: BoostedTrees) -> tuple[str, ...]:

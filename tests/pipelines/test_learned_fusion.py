@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from core.artifacts import write_manifest
 from core.errors import InputError, ModelError
 from core.models import locate_model
 from core.records import Query, Question, Ranking
-from pipelines.job import Job
+from pipelines.job import Job, fingerprints
 from pipelines.learned_fusion import fusion_made_from, fusion_views, with_channels
 from pipelines.out_of_fold import out_of_fold_candidates
 from pipelines.stage_one_run import StageOneRun
@@ -256,3 +257,17 @@ def test_each_fold_has_the_channels_and_its_manifest_tells_of_them(tiny_job: Tin
     other.__dict__["weights"] = run.weights  # the same weights, over another window
     out_of_fold_candidates(other)
     assert not {record.name: record.reused for record in other.stages.records}["out_of_fold.parquet"]
+
+
+def test_a_base_that_knows_the_held_out_questions_is_warned_of(
+    tiny_job: TinyJob, tiny_model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = tiny_job(LEARNED)
+    known = shutil.copytree(tiny_model, tmp_path / "known")
+    run = StageOneRun(job, Stages(folder=tmp_path), job.train, given=locate_model(str(tiny_model)))
+    assert run.views is not None and "too good" not in caplog.text
+    write_manifest(known, {"fitted_on": fingerprints(run.plan.validation)})
+    other = tiny_job(LEARNED, f"retriever.model={known.as_posix()}")
+    again = StageOneRun(other, Stages(folder=tmp_path), other.train, given=locate_model(str(tiny_model)))
+    assert again.views is not None
+    assert f"fitted on {len(run.plan.validation)} of the {len(run.plan.validation)} held-out questions" in caplog.text

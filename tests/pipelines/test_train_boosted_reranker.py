@@ -180,6 +180,14 @@ def test_made_questions_can_be_ranked(
     assert len(ranked) == len(found.queries) > found.real
 
 
+def test_another_fusion_of_stage_one_is_refused(tiny_job: Callable[..., Job], tiny_model: Path, tmp_path: Path) -> None:
+    _, folder = trained(with_base(tiny_job, tiny_model), tmp_path, tiny_model)
+    check_reranker(f"boosted:{folder}")(with_base(tiny_job, tiny_model).settings)
+    learned = with_base(tiny_job, tiny_model, "fusion.method=learned").settings
+    with pytest.raises(ModelError, match=r"grown on a stage 1 with fusion.method=scores.*config says learned"):
+        check_reranker(f"boosted:{folder}")(learned)
+
+
 def test_it_must_be_the_first_stage_of_a_cascade(tiny_job: Callable[..., Job], tiny_model: Path) -> None:
     tables = ("rerankers.a.kind=boosted", f"rerankers.a.model={tiny_model}", "rerankers.c.kind=cascade")
     other = ("rerankers.b.kind=cross-encoder", f"rerankers.b.model={tiny_model}")
