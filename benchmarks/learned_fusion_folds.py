@@ -11,7 +11,6 @@ missing. The lists scored anew are written into --work, for `boosted_folds.py`. 
 """
 
 import argparse
-import json
 import logging
 import sys
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from rerank_folds import job_of, options_parser
 
-from core.artifacts import made_by
+from core.artifacts import made_by, write_json
 from core.records import FloatArray, Query, Question, Ranking
 from core.tables import read_rankings, write_rankings
 from eval.metrics import average_precisions, recalls
@@ -29,9 +28,9 @@ from pipelines.cli import set_up_logging
 from pipelines.job import Job
 from pipelines.learned_fusion import fitted_channels, fusion_views
 from pipelines.plan import make_plan
-from pipelines.stage_one import electorate_of
+from pipelines.stage_one import channels_of, electorate_of
 from pipelines.stage_one_weights import WORDS
-from retrieval.channels import Channels, Voters, rescored
+from retrieval.channels import rescored
 from retrieval.lexical import TfidfRetriever
 
 logger = logging.getLogger("pipelines.benchmark")
@@ -49,19 +48,7 @@ class Lists:
         self, queries: Sequence[Query], memory: Sequence[Question], lists: Sequence[Ranking]
     ) -> list[FloatArray]:
         electorate = electorate_of(self.job, queries, memory)
-        (names,) = self._views.of_bank.values()
-        views = self._views.of_queries(queries)
-        channels = Channels(
-            groups=electorate.query_groups,
-            views=views,
-            voters=Voters(
-                groups=electorate.voter_groups,
-                labels=[voter.labels for voter in electorate.voters],
-                views=self._views.of_queries(electorate.voters),
-            ),
-            bank_ids=np.array([entry.id for entry in self.job.bank], dtype=np.int64),
-            bank=dict.fromkeys(views, names),
-        )
+        channels = channels_of(self._views, queries, electorate, None)
         return channels.features(lists, {WORDS: self._words.retrieve(queries, top_n=len(self.job.bank))})
 
 
@@ -99,7 +86,7 @@ def main() -> None:
         "made_by": made_by(),
     }
     options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "learned_fusion.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    write_json(options.output / "learned_fusion.json", result)
     sys.stdout.writelines(f"{name}: {values}\n" for name, values in means.items())
 
 

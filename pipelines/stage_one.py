@@ -201,31 +201,20 @@ class StageOne:
         depth = min(len(self.job.bank), self.job.settings.fusion.depth)
         embedded = self.embed_queries(queries)
         dense = self.dense(queries, top_n=depth, embedded=embedded)
+        words = self._lexical(queries, depth) if lexical else None
+        if not thresholds and self._views is None:  # nobody votes
+            return StageOneRuns(dense=dense, neighbours={}, lexical=words)
         electorate = electorate_of(self.job, queries, memory)
+        channels = None
+        if self._views is not None:
+            # The retriever's vectors before the views', so that the two models take turns once.
+            own = (embedded, self._embed_voters(electorate.voters))
+            channels = channels_of(self._views, queries, electorate, own)
         return StageOneRuns(
             dense=dense,
             neighbours=self._neighbours(queries, embedded, electorate, thresholds, depth) if thresholds else {},
-            lexical=self._lexical(queries, depth) if lexical else None,
-            channels=None if self._views is None else self._channels(self._views, queries, embedded, electorate),
-        )
-
-    def _channels(
-        self, views: ViewVectors, queries: Sequence[Query], embedded: Embeddings, electorate: "Electorate"
-    ) -> Channels:
-        # The retriever's vectors before the views': each of the two models is opened once.
-        known = self._embed_voters(electorate.voters)
-        (names,) = views.of_bank.values()
-        asked, voting = views.of_queries(queries), views.of_queries(electorate.voters)
-        return Channels(
-            groups=electorate.query_groups,
-            views={**asked, "retriever": embedded},
-            voters=Voters(
-                groups=electorate.voter_groups,
-                labels=[voter.labels for voter in electorate.voters],
-                views={**voting, "retriever": known},
-            ),
-            bank_ids=np.array([entry.id for entry in self.job.bank], dtype=np.int64),
-            bank=dict.fromkeys(asked, names),
+            lexical=words,
+            channels=channels,
         )
 
     def _neighbours(
@@ -287,4 +276,23 @@ def electorate_of(job: Job, queries: Sequence[Query], memory: Sequence[Question]
         voters=voters,
         voter_groups=np.array([of_memory[voter.question.id] for voter in voters], dtype=np.int64),
         query_groups=np.array([of_asked[query.question] for query in queries], dtype=np.int64),
+    )
+
+
+def channels_of(
+    views: ViewVectors, queries: Sequence[Query], electorate: Electorate, own: tuple[Embeddings, Embeddings] | None
+) -> Channels:
+    """Return the channels of some queries; `own`: the retriever's vectors of queries and voters, where it is asked."""
+    (names,) = views.of_bank.values()
+    asked, voting = views.of_queries(queries), views.of_queries(electorate.voters)
+    return Channels(
+        groups=electorate.query_groups,
+        views=asked if own is None else {**asked, "retriever": own[0]},
+        voters=Voters(
+            groups=electorate.voter_groups,
+            labels=[voter.labels for voter in electorate.voters],
+            views=voting if own is None else {**voting, "retriever": own[1]},
+        ),
+        bank_ids=np.array([entry.id for entry in views.job.bank], dtype=np.int64),
+        bank=dict.fromkeys(asked, names),
     )

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from labelled_runs import labelled, run
 from safetensors.numpy import load_file, save_file
 
 from core.artifacts import write_manifest
 from core.errors import InputError, ModelError
 from core.models import locate_model
-from core.records import Query, Question, Ranking
+from core.records import Ranking
 from pipelines.job import Job, fingerprints
 from pipelines.learned_fusion import fusion_made_from, fusion_views, with_channels
 from pipelines.out_of_fold import out_of_fold_candidates
@@ -26,24 +27,8 @@ TinyJob = Callable[..., Job]
 LEARNED = "fusion.method=learned"
 
 
-def labelled(*labels: int) -> list[Query]:
-    return [
-        Query(
-            question=Question(
-                id=row, text=f"q{row}", answers=("1", "2", "3", "4"), correct="A", labels=((), (label,), (), ())
-            ),
-            letter="B",
-        )
-        for row, label in enumerate(labels)
-    ]
-
-
 def runs_of(*orders: Sequence[int], voted: Sequence[int] = (1, 1, 1, 2)) -> StageOneRuns:
     """Return dense runs of entries 1 to 3, and channels that know how many examples each entry has."""
-    dense = [
-        Ranking.from_scores(f"{row}_B", order, [1 - place / 10 for place in range(len(order))])
-        for row, order in enumerate(orders)
-    ]
     nothing = np.zeros((len(orders), 2), dtype=np.float32)
     voters = Voters(
         groups=np.arange(len(voted)) + 100,
@@ -53,7 +38,7 @@ def runs_of(*orders: Sequence[int], voted: Sequence[int] = (1, 1, 1, 2)) -> Stag
     channels = Channels(
         groups=np.arange(len(orders)), views={"skill": nothing}, voters=voters, bank_ids=np.array([1, 2, 3]), bank={}
     )
-    return StageOneRuns(dense=dense, neighbours={}, lexical=None, channels=channels)
+    return StageOneRuns(dense=run(*orders), neighbours={}, lexical=None, channels=channels)
 
 
 def test_what_the_retriever_misses_and_the_examples_know_is_learned(tiny_job: TinyJob) -> None:

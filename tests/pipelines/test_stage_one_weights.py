@@ -1,7 +1,8 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import pytest
+from labelled_runs import labelled, run
 
 from core.records import Query, Question, Ranking
 from pipelines.job import Job
@@ -21,26 +22,6 @@ TinyJob = Callable[..., Job]
 
 def weights(neighbours: float = 0.0, lexical: float = 0.0, threshold: float = 0.5) -> StageOneWeights:
     return StageOneWeights(threshold=threshold, neighbours=neighbours, lexical=lexical)
-
-
-def run(*orders: Sequence[int]) -> list[Ranking]:
-    """Return rankings with scores 1, 0.9, … of the queries 0_B, 1_B, …"""
-    return [
-        Ranking.from_scores(f"{row}_B", order, [1 - place / 10 for place in range(len(order))])
-        for row, order in enumerate(orders)
-    ]
-
-
-def labelled(*labels: int) -> list[Query]:
-    return [
-        Query(
-            question=Question(
-                id=row, text=f"q{row}", answers=("1", "2", "3", "4"), correct="A", labels=((), (label,), (), ())
-            ),
-            letter="B",
-        )
-        for row, label in enumerate(labels)
-    ]
 
 
 def test_at_weight_0_fusion_is_the_dense_ranking() -> None:
