@@ -33,7 +33,7 @@ class ViewVectors:
         name: The files are `NAME-queries.safetensors` and `NAME-bank.safetensors`.
         beside: It stands beside the config's retriever, see `load_encoder`; False where it is the one that the config
             names, whose prompts and base are the config's.
-        pool: Where the encoder takes its turn with others; one of its own where None.
+        pool: Where the encoder takes its turn with others and stays open; one of its own, closed after use, where None.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class ViewVectors:
         self._folder = folder
         self._name = name
         self._beside = beside
+        self._shared = pool is not None
         self._pool = pool or EncoderPool()
 
     def of_queries(self, queries: Sequence[Query]) -> dict[str, Embeddings]:
@@ -129,7 +130,8 @@ class ViewVectors:
             encode: Callable[[list[str]], Embeddings] = encoder.encode_queries if queries else encoder.encode_documents
             made = {view: encode(of_view) for view, of_view in texts.items()}
         finally:
-            self._pool.close()
+            if not self._shared:  # a shared pool closes it for the next model, or when its owner says so
+                self._pool.close()
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             sweep_temporaries(path.parent, [path.name])
